@@ -1,0 +1,30 @@
+"""Examine the installation."""
+
+from __future__ import annotations
+
+import click
+
+from ...core.console import Console
+from ..main import Verb
+
+
+@click.command(cls=Verb)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def command(console: Console, as_json: bool) -> None:
+    """Show versions, threads, devices, data folders and which fast paths this machine has.
+
+    \b
+    gatefield doctor
+    """
+    from ...tasks.doctor import examine
+
+    findings = examine()
+    if as_json:
+        console.json(findings)
+        return
+    for section, facts in findings.items():
+        console.result(section)
+        width = max(map(len, facts))
+        for key, value in facts.items():
+            console.result(f"  {key:{width}}  {value}")

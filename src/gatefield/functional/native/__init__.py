@@ -1,0 +1,114 @@
+"""Convolutions of signs in native code.
+
+A shared library with a plain C interface, built for several instruction sets.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import pathlib
+
+import torch
+from torch import Tensor
+
+from ...core.native_library import supported
+
+LEVELS = ("baseline", "avx2", "avx512-vpopcntdq")
+
+#: What the library answers.
+DONE, FOUND_NAN, NO_MEMORY = range(3)
+#: Signs to multiply from which on a second thread pays.
+MANY = 1 << 22
+
+
+class _SignConvolution(ctypes.Structure):
+    """The arguments; see sign_convolution.h."""
+
+    _fields_ = [
+        ("x", ctypes.c_void_p),
+        ("is_double", ctypes.c_int64),
+        ("x_shape", ctypes.c_int64 * 4),
+        ("x_strides", ctypes.c_int64 * 4),
+        ("kernels", ctypes.c_void_p),
+        ("kernel_bytes", ctypes.c_int64),
+        ("out_channels", ctypes.c_int64),
+        ("kernel_height", ctypes.c_int64),
+        ("kernel_width", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+        ("padding", ctypes.c_int64),
+        ("groups", ctypes.c_int64),
+        ("sums", ctypes.c_void_p),
+        ("out_height", ctypes.c_int64),
+        ("out_width", ctypes.c_int64),
+        ("sums_strides", ctypes.c_int64 * 3),
+        ("threads", ctypes.c_int64),
+    ]
+
+
+class Library:
+    """The functions of one shared library."""
+
+    def __init__(self, level: str, path: pathlib.Path) -> None:
+        self.level = level
+        # torch is imported above: its OpenMP library is there already, and both share one pool of threads
+        self._run = ctypes.CDLL(str(path)).gatefield_sign_convolution
+        self._run.argtypes, self._run.restype = [ctypes.POINTER(_SignConvolution)], ctypes.c_int
+
+    def sign_convolution(self, x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int) -> Tensor | None:
+        """As `packed_signs.sign_convolution`, in the memory format of x; None if x holds a NaN.
+
+        Args:
+            x: float32 or float64 (batch, channels, height, width), of any strides.
+            kernels: contiguous uint8 (out_channels, height, width, ceil(channels / groups / 8)).
+            stride: of the convolution.
+            padding: of the convolution; windows fit on what it leaves.
+            groups: of the convolution, which divide both numbers of channels.
+        """
+        batch, channels, height, width = x.shape
+        outputs, kernel_height, kernel_width, kernel_bytes = kernels.shape
+        out_height = (height + 2 * padding - kernel_height) // stride + 1
+        out_width = (width + 2 * padding - kernel_width) // stride + 1
+        area = out_height * out_width
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        sums = torch.empty(
+            (batch, outputs, out_height, out_width),
+            dtype=torch.int32,
+            memory_format=torch.channels_last if last else torch.contiguous_format,
+        )
+        signs = sums.numel() * channels // groups * kernel_height * kernel_width
+        arguments = _SignConvolution(
+            x=x.data_ptr(),
+            is_double=x.dtype == torch.float64,
+            x_shape=tuple(x.shape),
+            x_strides=tuple(x.stride()),
+            kernels=kernels.data_ptr(),
+            kernel_bytes=kernel_bytes,
+            out_channels=outputs,
+            kernel_height=kernel_height,
+            kernel_width=kernel_width,
+            stride=stride,
+            padding=padding,
+            groups=groups,
+            sums=sums.data_ptr(),
+            out_height=out_height,
+            out_width=out_width,
+            sums_strides=(outputs * area, *((1, outputs) if last else (area, 1))),
+            threads=torch.get_num_threads() if signs >= MANY else 1,
+        )
+        result = self._run(ctypes.byref(arguments))
+        if result == NO_MEMORY:
+            raise MemoryError("no memory for the packed signs of a convolution")
+        return sums if result == DONE else None
+
+
+@functools.cache
+def libraries() -> dict[str, Library]:
+    """Level -> library, for every level that was built and that this processor can run; the best comes last."""
+    found = supported(pathlib.Path(__file__).parent, LEVELS)
+    return {level: Library(level, path) for level, path in found.items()}
+
+
+def library() -> Library | None:
+    """The library for this processor, or None if none was built."""
+    return next(reversed(libraries().values()), None)

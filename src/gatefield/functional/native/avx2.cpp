@@ -1,0 +1,3 @@
+// The kernel for x86-64-v3: AVX2.
+#include "count_avx2.h"
+#include "sign_convolution.h"

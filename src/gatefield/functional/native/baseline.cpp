@@ -1,0 +1,3 @@
+// The kernel for any processor.
+#include "count_anywhere.h"
+#include "sign_convolution.h"

@@ -1,0 +1,59 @@
+"""The contract of a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..core.configurable import Configurable
+
+
+@dataclass(frozen=True)
+class ModelExample:
+    """A small instance for the contract suite: constructor arguments, and the shape of an input without its batch."""
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, ...] = ()
+
+
+class Model(Configurable, nn.Module):
+    """A network that can be named in a recipe, saved in a run folder and rebuilt from its ``config()``.
+
+    A model whose constructor has ``input_shape`` (channels, height, width) and ``classes`` gets both from the data.
+    ``forward`` maps a float batch (batch, *input_shape) to what its output unit wants: logits for ``softmax`` and
+    ``sigmoid``, values for ``linear``, squared distances for ``rbf``. While training it may return a tuple: these, and
+    the same of auxiliary heads, whose losses the training loop adds with a weight.
+
+    Attributes:
+        output: the output unit; it implies the training objective (catalogue 109).
+    """
+
+    kind: ClassVar[str] = "model"
+    package: ClassVar[str] = "gatefield.models"
+    output: str = "softmax"
+
+    @classmethod
+    def examples(cls) -> list[ModelExample]:
+        """Small instances that the contract suite builds and tests."""
+        raise NotImplementedError(f"{cls.__name__} has no examples")
+
+    @classmethod
+    def standard(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The required arguments as the paper's own data give them to a network with ``arguments``.
+
+        What ``gatefield show`` takes where the user gives none; by default those of the first example.
+        """
+        required = {key for key, (_, default) in cls.signature().items() if default is inspect.Parameter.empty}
+        return {key: value for key, value in cls.examples()[0].arguments.items() if key in required}
+
+    def forward(self, x: Tensor) -> Any:
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device

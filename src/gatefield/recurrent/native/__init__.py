@@ -1,0 +1,113 @@
+"""The native kernel: a shared library for several instruction sets; the best for this processor is loaded.
+
+A plain C interface through ctypes. The library is optional: where no C++ compiler was there at installation, `library`
+answers None and everything runs by torch operations.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import pathlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...core.native_library import supported
+
+FOLDER = pathlib.Path(__file__).parent
+LEVELS = ("baseline", "avx2", "avx512")
+MISSING = "installed without a C++ compiler"
+
+INSTRUCTION = np.dtype(
+    [("op", "i4"), ("n", "i4"), ("d", "i4"), ("a", "i4"), ("b", "i4"), ("c", "i4"), ("number", "f8")]
+)
+OPERAND = np.dtype(
+    [
+        ("base", "i8"),
+        ("step", "i8"),
+        ("row", "i8"),
+        ("column", "i4"),
+        ("place", "i4"),
+        ("shift", "i4"),
+        ("period", "i4"),
+        ("offset", "i8"),
+    ]
+)
+TIME, PACKED, MODULO, TILE = range(4)
+
+
+class Sequence(ctypes.Structure):
+    """What the library needs to run a program; see program.h."""
+
+    _fields_ = [
+        ("instructions", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+        ("resting", ctypes.c_void_p),
+        ("resting_count", ctypes.c_int64),
+        ("operands", ctypes.c_void_p),
+        ("active", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("steps", ctypes.c_int64),
+        ("batch", ctypes.c_int64),
+        ("reverse", ctypes.c_int32),
+        ("ahead", ctypes.c_int32),
+        ("tile_rows", ctypes.c_int32),
+        ("tile_size", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+        ("totals", ctypes.c_void_p),
+        ("total_size", ctypes.c_int64),
+    ]
+
+
+class Library:
+    """The functions of one shared library, for float32 and float64."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.level = path.name.split(".")[0].lstrip("_")
+        # torch is imported above: its OpenMP library is there already, and both share one pool of threads
+        functions = ctypes.CDLL(str(path))
+        i64, pointer = ctypes.c_int64, ctypes.c_void_p
+        functions.gatefield_operations.restype = ctypes.c_char_p
+        names = functions.gatefield_operations().decode().split()
+        self.operations = {name: code for code, name in enumerate(names)}
+        self.run, self.pack, self.matmul, self.packed_size = {}, {}, {}, {}
+        for dtype, suffix in ((torch.float32, "float32"), (torch.float64, "float64")):
+            run = getattr(functions, f"gatefield_run_{suffix}")
+            run.argtypes, run.restype = [ctypes.POINTER(Sequence)], None
+            pack = getattr(functions, f"gatefield_pack_{suffix}")
+            pack.argtypes, pack.restype = [pointer, i64, i64, i64, i64, pointer], None
+            matmul = getattr(functions, f"gatefield_matmul_{suffix}")
+            matmul.argtypes = [i64, i64, i64, pointer, i64, i64, pointer, i64, i64, pointer, i64, ctypes.c_int]
+            matmul.restype = None
+            size = getattr(functions, f"gatefield_packed_size_{suffix}")
+            size.argtypes, size.restype = [i64, i64], i64
+            self.run[dtype], self.pack[dtype], self.matmul[dtype], self.packed_size[dtype] = run, pack, matmul, size
+
+
+@functools.cache
+def library() -> Library | None:
+    """The library for this processor, or None if none was built."""
+    found = supported(FOLDER, LEVELS)
+    return Library(list(found.values())[-1]) if found else None
+
+
+def operations() -> dict[str, int]:
+    """Name -> code of every instruction; asked from the library, so that names and codes cannot come apart."""
+    lib = library()
+    assert lib is not None
+    return lib.operations
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b for matrices of any strides."""
+    lib = library()
+    assert lib is not None
+    if a.dtype not in lib.matmul:  # weights made of complex numbers, say
+        return torch.mm(a, b)
+    (m, k), n = a.shape, b.shape[1]
+    out = a.new_empty(m, n)
+    threads = torch.get_num_threads() if m * n * k > 1 << 15 else 1
+    lib.matmul[a.dtype](m, n, k, a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(), out.data_ptr(), n, threads)
+    return out

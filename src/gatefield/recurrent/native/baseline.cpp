@@ -1,0 +1,3 @@
+// The kernel for any processor.
+#define VECTOR_BYTES 16
+#include "program.h"

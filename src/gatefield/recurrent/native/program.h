@@ -1,0 +1,251 @@
+// Runs a program, the instructions of one step, over a whole sequence. A plain C interface: no Python, no torch.
+//
+// Each thread owns some rows of the batch and runs all steps for them, so that nobody waits for anybody. Products take
+// all rows of the thread at once; the instructions between two products run over tiles of a few rows, whose
+// intermediate values stay in the first-level cache. Products with the input alone are computed a few steps ahead.
+#pragma once
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_thread_num() { return 0; }
+static int omp_get_num_threads() { return 1; }
+#endif
+
+#include "elementwise.h"
+#include "gemm.h"
+
+using i64 = int64_t;
+
+namespace {
+
+// Where an operand lies at a step and row. Sizes are in elements.
+enum Place { TIME, PACKED, MODULO, TILE };
+struct Operand {
+  char* base;
+  i64 step, row;         // from one step and row to the next
+  int32_t column;        // 0: one value stands for the whole row
+  int32_t place;         // TIME: step t; PACKED: rows of earlier steps lie before; MODULO: step t % period; TILE: private
+  int32_t shift, period; // added to t
+  i64 offset;
+};
+
+struct Instruction {
+  int32_t op, n, d, a, b, c;
+  double number;
+};
+
+enum Operation {
+  PRODUCT,        // d = c + a @ packed b; number is the depth
+  PRODUCT_AHEAD,  // the same for several steps at once, a being input
+  SUM,            // totals[number] += sum over rows of a
+  SUM_OF_PRODUCT, // totals[number] += sum over rows of a * b
+  FILL,           // d = number
+  ROW_SUM,        // d = number * sum over a row of a
+  ROW_DOT,        // d = number * sum over a row of a * b
+  ROW_MAXIMUM,    // d = maximum of a row of a
+#define NAME(name, meaning) name,
+  UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
+#undef NAME
+};
+
+const char* const OPERATION_NAMES =
+    "PRODUCT PRODUCT_AHEAD SUM SUM_OF_PRODUCT FILL ROW_SUM ROW_DOT ROW_MAXIMUM "
+#define NAME(name, meaning) #name " "
+    UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
+#undef NAME
+    ;
+
+struct Sequence {
+  const Instruction* instructions;  // of a step, for rows that move
+  i64 count;
+  const Instruction* resting;  // for rows that do not
+  i64 resting_count;
+  const Operand* operands;
+  const i64 *active, *offsets;  // rows that move at each step, and all that moved before
+  i64 steps, batch;
+  int32_t reverse, ahead, tile_rows, tile_size, threads;  // ahead: steps of a PRODUCT_AHEAD
+  void* totals;  // (threads, total_size), zeros
+  i64 total_size;
+};
+
+template <class T>
+struct Worker {
+  const Sequence& q;
+  i64 first, last;  // rows
+  T *tile, *totals;
+
+  Rows<T> at(const Operand& o, i64 t, i64 row) const {
+    T* base = (T*)o.base + o.offset;
+    switch (o.place) {
+      case TILE: return {tile + o.step * q.tile_rows + o.offset, o.row, o.column};
+      case PACKED: return {base + (q.offsets[t] + row) * o.row, o.row, o.column};
+      case MODULO: return {base + (t + o.shift) % o.period * o.step + row * o.row, o.row, o.column};
+      default: return {base + (t + o.shift) * o.step + row * o.row, o.row, o.column};
+    }
+  }
+
+  i64 moving(i64 t) const { return std::max<i64>(0, std::min(last, q.active[t]) - first); }
+
+  static bool is_product(const Instruction& i) { return i.op == PRODUCT || i.op == PRODUCT_AHEAD; }
+
+  // Steps whose rows follow one another in memory are one product: a batch of one row uses its weights eight times.
+  void product(const Instruction& i, i64 t0, i64 t1) const {
+    using G = Gemm<T>;
+    i64 depth = (i64)i.number;
+    const T* packed = (const T*)q.operands[i.b].base;
+    for (i64 j = 0; j < i.n; j += G::PANEL)
+      for (i64 d = 0; d < depth; d += G::DEPTH) {
+        bool from_zero = d == 0 && i.c < 0;
+        const Operand &from = q.operands[i.a], &to = q.operands[i.d], &onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
+        for (i64 t = t0; t < t1;) {
+          i64 m = moving(t);
+          Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
+          for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
+            m += moving(t);
+          G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
+                           packed + j * depth + d * G::PANEL, from_zero ? nullptr : start.at + j, start.row, c.at + j, c.row);
+        }
+      }
+  }
+
+  bool follows(const Operand& o, i64 t, const Rows<T>& rows, i64 m) const {
+    return at(o, t, first).at == rows.at + m * rows.row;
+  }
+
+  void elementwise(const Instruction& i, i64 t, i64 row, int rows) const {
+    int n = i.n;
+    T s = (T)i.number;
+    Rows<T> d = i.d < 0 ? Rows<T>{} : at(q.operands[i.d], t, row);
+    Rows<T> a = i.a < 0 ? d : at(q.operands[i.a], t, row);
+    Rows<T> b = i.b < 0 ? a : at(q.operands[i.b], t, row);
+    Rows<T> c = i.c < 0 ? a : at(q.operands[i.c], t, row);
+    switch (i.op) {
+#define OP(name, meaning)                              \
+  case name:                                           \
+    map_unary(rows, n, d, a, [s](T x) { (void)s; return (T)(meaning); }); \
+    break;
+      UNARY_OPERATIONS(OP)
+#undef OP
+#define OP(name, meaning)                                      \
+  case name:                                                   \
+    map_binary(rows, n, d, a, b, [s](T x, T y) { (void)s; return (T)(meaning); }); \
+    break;
+      BINARY_OPERATIONS(OP)
+#undef OP
+#define OP(name, meaning)                                              \
+  case name:                                                           \
+    map_ternary(rows, n, d, a, b, c, [](T x, T y, T z) { return (T)(meaning); }); \
+    break;
+      TERNARY_OPERATIONS(OP)
+#undef OP
+      case SUM: accumulate(rows, n, totals + (i64)i.number, a, a, [](T x, T) { return x; }); break;
+      case SUM_OF_PRODUCT: accumulate(rows, n, totals + (i64)i.number, a, b, [](T x, T y) { return x * y; }); break;
+      case FILL:
+        for (int r = 0; r < rows; r++) std::fill(d.at + r * d.row, d.at + r * d.row + n, s);
+        break;
+      case ROW_SUM: reduce_rows(rows, n, d, a, a, s, [](T x, T) { return x; }); break;
+      case ROW_DOT: reduce_rows(rows, n, d, a, b, s, [](T x, T y) { return x * y; }); break;
+      case ROW_MAXIMUM:
+        for (int r = 0; r < rows; r++) {
+          const T* A = a.at + r * a.row;
+          T m = A[0];
+          for (int j = 1; j < n; j++) m = m > A[j] || m != m ? m : A[j];
+          d.at[r * d.row] = m;
+        }
+        break;
+    }
+  }
+
+  void step(i64 t) const {
+    i64 end = first + moving(t);
+    const Instruction* stop = q.instructions + q.count;
+    for (const Instruction* i = q.instructions; i < stop;) {
+      if (is_product(*i)) {
+        if (i->op == PRODUCT) product(*i, t, t + 1);
+        i++;
+        continue;
+      }
+      const Instruction* next = i;
+      while (next < stop && !is_product(*next)) next++;
+      for (i64 row = first; row < end; row += q.tile_rows)
+        for (const Instruction* k = i; k < next; k++) elementwise(*k, t, row, std::min<i64>(q.tile_rows, end - row));
+      i = next;
+    }
+    if (end < last)
+      for (i64 k = 0; k < q.resting_count; k++) elementwise(q.resting[k], t, end, last - end);
+  }
+
+  void run() const {
+    for (i64 s = 0; s < q.steps; s++) {
+      if (s % q.ahead == 0 && !q.reverse)
+        for (i64 k = 0; k < q.count; k++)
+          if (q.instructions[k].op == PRODUCT_AHEAD) product(q.instructions[k], s, std::min(q.steps, s + q.ahead));
+      step(q.reverse ? q.steps - 1 - s : s);
+    }
+  }
+};
+
+// Bounds of each thread's rows, so that all have about as many moving rows over the sequence.
+void share_rows(const Sequence& q, int threads, i64* bounds) {
+  i64 total = 0;
+  for (i64 t = 0; t < q.steps; t++) total += q.active[t];
+  bounds[0] = 0;
+  i64 row = 0, done = 0, t = q.steps;
+  for (int k = 1; k <= threads; k++) {
+    while (row < q.batch && (k == threads || done * threads < total * k)) {
+      while (t > 0 && q.active[t - 1] <= row) t--;  // rows are sorted: later ones end earlier
+      done += t;
+      row++;
+    }
+    bounds[k] = row;
+  }
+}
+
+template <class T>
+void run(const Sequence& q) {
+  i64 bounds[257];
+  int threads = std::min(q.threads, 256);
+  share_rows(q, threads, bounds);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  for (int k = omp_get_thread_num(); k < threads; k += omp_get_num_threads()) {
+    T* tile = (T*)aligned_alloc(64, ((i64)std::max(1, q.tile_size) * q.tile_rows * sizeof(T) + 127) / 64 * 64);
+    if (bounds[k] < bounds[k + 1]) Worker<T>{q, bounds[k], bounds[k + 1], tile, (T*)q.totals + k * q.total_size}.run();
+    free(tile);
+  }
+}
+
+}  // namespace
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+EXPORT const char* gatefield_operations() { return OPERATION_NAMES; }
+
+// The best instruction set of this processor: 0 baseline, 1 AVX2 with FMA, 2 AVX-512.
+EXPORT int gatefield_processor() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))
+    return 2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return 1;
+#endif
+  return 0;
+}
+
+#define INTERFACE(suffix, T)                                                                                          \
+  EXPORT void gatefield_run_##suffix(const Sequence* q) { run<T>(*q); }                                               \
+  EXPORT i64 gatefield_packed_size_##suffix(i64 depth, i64 columns) { return Gemm<T>::packed_size(depth, columns); }  \
+  EXPORT void gatefield_pack_##suffix(const T* W, i64 depth, i64 columns, i64 row, i64 column, T* out) {              \
+    Gemm<T>::pack(W, depth, columns, row, column, out);                                                               \
+  }                                                                                                                   \
+  EXPORT void gatefield_matmul_##suffix(i64 m, i64 n, i64 k, const T* A, i64 ra, i64 ca, const T* B, i64 rb, i64 cb,  \
+                                        T* C, i64 ldc, int threads) {                                                 \
+    Gemm<T>::matmul(m, n, k, A, ra, ca, B, rb, cb, C, ldc, threads);                                                  \
+  }
+INTERFACE(float32, float)
+INTERFACE(float64, double)

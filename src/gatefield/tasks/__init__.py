@@ -1,0 +1,1 @@
+"""What "train this on that" means: the one room that knows readers, models, losses and reports at once."""

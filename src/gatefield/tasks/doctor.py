@@ -1,0 +1,72 @@
+"""Examine the installation: what is here, and which fast paths it gives."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..core import devices
+from ..core.extras import installed
+from ..functional.packed_signs import sign_convolution_path
+from ..recurrent import native
+
+_PACKAGES = ("torch", "numpy", "scikit-learn", "pillow", "matplotlib", "safetensors", "pyyaml", "click", "rich")
+
+
+def examine() -> dict[str, dict[str, Any]]:
+    """Facts by section, as JSON holds them."""
+    return {
+        "versions": {"gatefield": __version__, "python": platform.python_version()}
+        | {package: metadata.version(package) for package in _PACKAGES},
+        "extras": {"tensorboard [logs]": "installed" if installed("tensorboard") else "not installed"},
+        "processor": {
+            "architecture": platform.machine(),
+            "vector instructions": torch.backends.cpu.get_cpu_capability(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
+        "devices": {name: _describe(name) for name in devices.available()},
+        "fast paths": {
+            "recurrent engine": f"native code for {kernel.level}" if (kernel := native.library()) else native.MISSING,
+            "binary convolution": sign_convolution_path(),
+            "fused Adam": "yes" if _fused_adam() else "no: torch has none for this device",
+            "oneDNN convolution": "yes" if torch.backends.mkldnn.is_available() else "no: torch was built without it",
+            "bfloat16 in hardware": "yes" if _bfloat16() else "no: training.precision=bfloat16 will be slow",
+        },
+        "data": {"GATEFIELD_DATA": os.environ.get("GATEFIELD_DATA", "not set"), "executable": sys.executable},
+    }
+
+
+def _describe(name: str) -> str:
+    if name.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(name)
+        return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    return "Apple GPU" if name == "mps" else platform.processor() or platform.machine()
+
+
+def _fused_adam() -> bool:
+    """Whether fused Adam runs on the default device; found by running it."""
+    parameter = torch.nn.Parameter(torch.ones(1, device=devices.resolve()))
+    parameter.grad = torch.ones_like(parameter)
+    try:
+        torch.optim.Adam([parameter], fused=True).step()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _bfloat16() -> bool:
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "arm" in platform.machine().lower() or "aarch64" in platform.machine().lower()
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"))

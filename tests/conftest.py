@@ -1,0 +1,29 @@
+"""What every test shares: the folder of real data, and memory that is poisoned until it is written."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+import torch
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def poisoned_memory():
+    """Fill ``torch.empty`` with NaN, so that a value which is never written shows."""
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> pathlib.Path:
+    """The folder of real data sets (``GATEFIELD_DATA``, by default ``../shared/data``); skips where it is absent."""
+    folder = pathlib.Path(os.environ.get("GATEFIELD_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no folder of real data: set GATEFIELD_DATA")
+    return folder

@@ -1,0 +1,75 @@
+"""What every task keeps: it trains on its sample, can be asked after loading, and its recipe builds it again."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from gatefield import load, train
+from gatefield.core.discovery import family
+from gatefield.core.errors import InputError
+from gatefield.tasks.recipes import recipe_from, task_from
+from gatefield.tasks.task import Session, Task
+
+TASKS = family(Task).classes
+
+
+@pytest.fixture(params=TASKS, ids=lambda cls: cls.name)
+def task(request, tmp_path) -> Task:
+    return request.param.sample(tmp_path / "data")
+
+
+def test_recipe_round_trip(task):
+    recipe = recipe_from(task)
+    assert recipe_from(task_from(recipe)).values == recipe.values
+    assert recipe.values["task"] == task.name
+
+
+def test_trains_measures_and_loads(task, tmp_path):
+    run = train(task, out=tmp_path / "run", seed=3)
+    metrics = run.evaluate()
+    assert {"split", "count", "loss"} <= set(metrics)
+    assert metrics["count"] > 0
+    json.dumps(metrics)
+    assert str(metrics["count"]) in task.describe(metrics)
+    loaded = load(tmp_path / "run")
+    assert loaded.session.seed == 3
+    assert loaded.evaluate() == metrics
+    assert (tmp_path / "run" / "report.html").stat().st_size > 1000
+
+
+def test_same_seed_same_bits_and_another_seed_others(task, tmp_path):
+    def weights(name: str, seed: int) -> bytes:
+        fresh = task_from(recipe_from(task))
+        return train(fresh, out=tmp_path / name, seed=seed).folder.weights.read_bytes()
+
+    first = weights("first", 1)
+    assert weights("second", 1) == first
+    assert weights("third", 2) != first
+
+
+def test_loading_needs_no_training_data(task, tmp_path):
+    train(task, out=tmp_path / "run")
+    for path in sorted((tmp_path / "data").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    loaded = load(tmp_path / "run")
+    assert sum(parameter.numel() for parameter in loaded.task.model.parameters()) > 0
+    with pytest.raises(InputError, match=str(tmp_path / "data")):
+        loaded.evaluate()
+
+
+def test_unfinished_or_untrained_says_so(task, tmp_path):
+    with pytest.raises(InputError, match="not trained"):
+        next(iter(task.predict(Session(), [b""])))
+    with pytest.raises(InputError):
+        load(tmp_path)
+
+
+def test_run_folder_holds_nothing_that_must_be_unpickled(task, tmp_path):
+    train(task, out=tmp_path / "run")
+    for path in pathlib.Path(tmp_path / "run").rglob("*"):
+        if path.is_file():
+            assert path.suffix in {".yaml", ".json", ".jsonl", ".safetensors", ".html"} or "tfevents" in path.name
+            assert path.read_bytes()[:1] != b"\x80"

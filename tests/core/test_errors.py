@@ -1,0 +1,45 @@
+"""Errors say what and where, advise, carry an exit code and survive the way between processes."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from gatefield.core import errors
+from gatefield.core.errors import ArgumentError, GatefieldError, InputError, nearest, suggest
+
+CLASSES = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, GatefieldError)]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_message_then_hint(cls):
+    error = cls("the disk is full", hint="free some space")
+    assert str(error) == "the disk is full\nhint: free some space"
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_exit_code_is_two_where_the_user_can_mend_it(cls):
+    assert cls.exit_code == (2 if issubclass(cls, InputError) else 1)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_pickle_keeps_class_message_and_hint(cls):
+    error = pickle.loads(pickle.dumps(cls("what", hint="do")))
+    assert (type(error), error.message, error.hint) == (cls, "what", "do")
+
+
+def test_pickle_keeps_the_path():
+    error = pickle.loads(pickle.dumps(ArgumentError("what", hint="do", path=("model", "width"))))
+    assert error.path == ("model", "width")
+
+
+def test_nearest_ignores_case_and_keeps_spelling():
+    assert nearest("lenet", ["LeNet5", "MLP"]) == ["LeNet5"]
+    assert nearest("zzz", ["LeNet5", "MLP"]) == []
+
+
+def test_suggestions():
+    assert suggest("wdith", ["width", "depth"]) == "did you mean 'width'? allowed are: depth, width"
+    assert suggest("zzz", ["width"]) == "allowed are: width"
+    assert suggest("zzz", []) == "nothing is allowed here"

@@ -1,0 +1,159 @@
+"""The native kernel by itself: products, elementary functions, every instruction set, threads, memory."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from traced_cells import FAST, Convolutional, Normalized, Peephole, assert_same, results, sample
+
+from gatefield.core.native_library import supported
+from gatefield.recurrent import native
+from gatefield.recurrent.decompositions import DECOMPOSITIONS
+from gatefield.recurrent.engine import choose, fast_scan
+from gatefield.recurrent.fusion import RULES
+from gatefield.recurrent.memory import SMALLEST, Pool, empty
+from gatefield.recurrent.operations import BINARY, UNARY, WITH_NUMBER
+from gatefield.recurrent.scan import scan
+
+pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C++ compiler")
+
+
+BUILT = supported(native.FOLDER, native.LEVELS)
+
+
+@pytest.fixture(params=BUILT)
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    library = native.Library(BUILT[request.param])
+    monkeypatch.setattr(native, "library", lambda: library)
+    monkeypatch.setenv("GATEFIELD_ENGINE", "native")
+    return request.param
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_matmul(level: str, dtype: torch.dtype) -> None:
+    for m, n, k in itertools.product((1, 7, 65), (1, 33, 70), (0, 1, 255, 300)):
+        a, b = torch.randn(k, m, dtype=dtype).t(), torch.randn(k, n, dtype=dtype)
+        for left, right in ((a, b), (a.contiguous(), b.t().contiguous().t()), (a[:, ::2], b[::2])):
+            torch.testing.assert_close(native.matmul(left, right), left @ right, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [k for k in FAST if k is not Convolutional])
+def test_every_instruction_set(kind: type, level: str) -> None:
+    for dtype, (T, B, H) in itertools.product((torch.float32, torch.float64), [(9, 3, 20), (3, 17, 33)]):
+        cell = kind(H, dtype)
+        x, state = sample(cell, T, B)
+        assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), dtype)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_the_rows(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEFIELD_ENGINE", "native")
+    cell = Peephole(20)
+    x, state = sample(cell, 13, 23)
+    active = [23] * 4 + [19, 12, 12, 7, 3, 3, 1, 1, 0]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for rows in (None, active):
+            found = results(fast_scan, cell, x, state, rows)
+            assert_same(found, results(scan, cell, x, state, rows), torch.float64)
+    finally:
+        torch.set_num_threads(before)
+
+
+class Function(Peephole):
+    """A cell that is one elementary function of its input."""
+
+    states = ("h",)
+
+    def __init__(self, name: str, dtype: torch.dtype) -> None:
+        super().__init__(4, dtype)
+        self.function = name
+
+    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (getattr(torch, self.function)(x) + 0 * state[0].detach().clamp(0, 0),)
+
+
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "tanh", "exp", "log", "log1p", "expm1", "erf", "sin", "cos", "sqrt", "relu"]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_elementary_functions(name: str, dtype: torch.dtype, level: str) -> None:
+    values = torch.cat([torch.linspace(-20, 20, 4001), torch.logspace(-6, 2.5, 400), -torch.logspace(-6, 2.5, 400)])
+    extremes = torch.tensor([0.0, 1e-30, 1e30, -1e30, 88.8, -88.8, 104.0, -104.0, torch.inf, -torch.inf, torch.nan])
+    x = torch.cat([values, extremes]).to(dtype)
+    x = torch.cat([x, x.new_zeros(-len(x) % 4)]).view(1, -1, 4)
+    cell = Function(name, dtype)
+    with torch.no_grad():
+        (states, _) = fast_scan(cell, x, (x.new_zeros(x.shape[1], 4),))
+    right = getattr(torch, name)(x)
+    tolerance = 5e-7 if dtype == torch.float32 else 1e-14
+    torch.testing.assert_close(states[0], right, rtol=tolerance, atol=1e-37, equal_nan=True)
+
+
+def test_operations_exist_in_the_library() -> None:
+    lowered = {*UNARY.values(), *BINARY.values(), *WITH_NUMBER.values(), *RULES}
+    assert lowered <= set(native.operations())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        F.silu, F.softplus, F.logsigmoid, F.leaky_relu, F.elu, F.hardtanh, F.hardsigmoid, F.gelu, F.relu6, F.selu,
+        lambda a: F.softmax(a, 1), lambda a: F.log_softmax(a, 1), lambda a: F.layer_norm(a, (20,)),
+        lambda a: torch.lerp(a, a.sin(), 0.3), lambda a: torch.addcmul(a, a, a.cos(), value=0.5), lambda a: a**3,
+        lambda a: torch.stack([a[:, 0], a[:, 1]], 1).sum(1, keepdim=True) + a,
+        lambda a: a[:, 2:3] * a + a[:, 5].unsqueeze(1),
+        lambda a: torch.where(a > 0.1, a, -2.0 * a), lambda a: a.clamp(min=-0.2) - 1 / (3 + a),
+        lambda a: a.masked_fill(a < 0, 0.5),
+    ],
+)  # fmt: skip
+def test_what_users_write(function: object) -> None:
+    class Applied(Peephole):
+        states = ("h",)
+
+        def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            a = F.linear(x, self.W[:20], self.b[:20]) + F.linear(state[0], self.U[:20])
+            return (function(a) * 0.5,)  # type: ignore[operator]
+
+    cell = Applied(20)
+    x, state = sample(cell, 4, 3)
+    assert choose(cell, x, state).path in ("native", "torch")
+    assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), torch.float64)
+
+
+def test_decompositions_are_what_torch_computes() -> None:
+    assert len(DECOMPOSITIONS) == len({id(f) for f in DECOMPOSITIONS.values()}) + 1  # lerp has two forms
+    cell = Normalized(20)
+    x, state = sample(cell, 4, 3)
+    assert choose(cell, x, state).path == "native"
+
+
+def test_pool_gives_memory_again_and_keeps_a_limit() -> None:
+    pool = Pool(limit=3 * SMALLEST)
+    first = pool.take(SMALLEST)
+    address = first.ctypes.data
+    del first
+    gc.collect()
+    assert pool.kept == SMALLEST
+    again = pool.take(SMALLEST - 5)
+    assert again.ctypes.data == address
+    assert pool.kept == 0
+    many = [pool.take(SMALLEST) for _ in range(6)]
+    del many, again
+    gc.collect()
+    assert pool.kept <= pool.limit
+
+
+def test_memory_in_use_is_never_given_twice() -> None:
+    tensors = [empty((SMALLEST,), torch.float32).fill_(k) for k in range(5)]
+    view = tensors[2][7:]
+    del tensors[2]
+    other = empty((SMALLEST,), torch.float32).fill_(9)
+    assert view.eq(2).all()
+    assert other.eq(9).all()
