@@ -222,6 +222,8 @@ def distribute(folder: pathlib.Path) -> None:
             train_distributed(folder / "spoiled", group, 1, spoil=True)
         except DivergenceError as error:
             (folder / f"divergence-{group.rank}.txt").write_text(error.message)
+    threads = sorted(path.read_text().strip() for path in pathlib.Path("/proc/self/task").glob("*/comm"))
+    (folder / f"threads-{group.rank}.txt").write_text(" ".join(threads))
 
 
 if __name__ == "__main__":

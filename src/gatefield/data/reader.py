@@ -1,16 +1,17 @@
-"""The contract of a reader, and what it returns: labelled images in splits."""
+"""The contract of a reader, one base a kind of data; and labelled images in splits."""
 
 from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from torch import Tensor
 
 from ..core.configurable import Configurable
 from ..core.errors import DataError
+from .corpus import CaptionedImage, LabelledText, Parts, Recording, Roll, TaggedSentence, TextPair
 from .fetch import Download
 
 
@@ -88,7 +89,7 @@ class Splits:
 
 
 class Reader(Configurable):
-    """Reads one format or one data set into `Splits`.
+    """Reads one format or one data set; what `read` returns is said by the kind of reader.
 
     Class attributes:
         licence: the licence of the data, printed when they are fetched; empty for the user's own files.
@@ -104,7 +105,7 @@ class Reader(Configurable):
     downloads: ClassVar[Sequence[Download]] = ()
     folder: ClassVar[str] = ""
 
-    def read(self) -> Splits:
+    def read(self) -> Any:
         """The data set.
 
         Raises:
@@ -114,5 +115,77 @@ class Reader(Configurable):
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:
-        """A reader of a few generated images written below ``folder``, so that tests need no network."""
+        """A reader of a few generated items written below ``folder``, so that tests need no network."""
         raise NotImplementedError(f"{cls.__name__} has no sample")
+
+
+class ImageReader(Reader):
+    """Reads labelled images."""
+
+    kind: ClassVar[str] = "reader of images"
+
+    def read(self) -> Splits:
+        raise NotImplementedError
+
+
+class RunningTextReader(Reader):
+    """Reads running text: each part is a list of documents."""
+
+    kind: ClassVar[str] = "reader of running text"
+
+    def read(self) -> Parts[str]:
+        raise NotImplementedError
+
+
+class LabelledTextReader(Reader):
+    """Reads texts, each of one class."""
+
+    kind: ClassVar[str] = "reader of labelled texts"
+
+    def read(self) -> Parts[LabelledText]:
+        raise NotImplementedError
+
+
+class TaggedReader(Reader):
+    """Reads sentences with a tag for every word."""
+
+    kind: ClassVar[str] = "reader of tagged sentences"
+
+    def read(self) -> Parts[TaggedSentence]:
+        raise NotImplementedError
+
+
+class PairReader(Reader):
+    """Reads pairs of texts: translations, for example."""
+
+    kind: ClassVar[str] = "reader of pairs of texts"
+
+    def read(self) -> Parts[TextPair]:
+        raise NotImplementedError
+
+
+class RecordingReader(Reader):
+    """Reads sound with what is said in it."""
+
+    kind: ClassVar[str] = "reader of recordings"
+
+    def read(self) -> Parts[Recording]:
+        raise NotImplementedError
+
+
+class RollReader(Reader):
+    """Reads piano rolls."""
+
+    kind: ClassVar[str] = "reader of piano rolls"
+
+    def read(self) -> Parts[Roll]:
+        raise NotImplementedError
+
+
+class CaptionReader(Reader):
+    """Reads pictures with captions."""
+
+    kind: ClassVar[str] = "reader of captioned pictures"
+
+    def read(self) -> Parts[CaptionedImage]:
+        raise NotImplementedError

@@ -18,7 +18,7 @@ from ..core.seeding import derive
 from ..data.augmentations.augmentation import Augmentation
 from ..data.decode import decode
 from ..data.image_files import find_images
-from ..data.reader import LabelledImages, Reader, Splits
+from ..data.reader import ImageReader, LabelledImages, Splits
 from ..data.splitting import split
 from ..models.model import Model
 from ..render.page import Page
@@ -52,7 +52,7 @@ class ImageClassification(Task):
 
     def __init__(
         self,
-        data: Reader,
+        data: ImageReader,
         model: Spec[Model] = named("lenet5"),
         augment: Sequence[Augmentation] = (),
         validation: Share | None = None,

@@ -1,22 +1,24 @@
 """Several processes on one or more machines, started by ``torchrun``, that train one model together.
 
-Each process sees its part of every mini-batch. DistributedDataParallel averages gradients over the processes; the
-loop scales each process's loss by its share, so the average is the gradient of the whole mini-batch, exactly, also
-where a last batch does not divide evenly. Batch normalization is the exception: its statistics are a process's own.
+Each process sees its part of every mini-batch. The loop scales each process's loss by its share and sums gradients over
+the processes: the gradient of the whole mini-batch, exactly, also where a last batch does not divide evenly. Batch
+normalization is the exception: its statistics are a process's own, and those of the leader are the ones kept.
+
+Gradients are summed once, after the backward pass, and not by DistributedDataParallel: a model may leave some of its
+parameters out, and keeps its own attributes. The price is that summing does not overlap the backward pass.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from ..core.errors import InputError
 
@@ -63,18 +65,30 @@ class Processes:
         """The leader's ``text``, in every process: the run folder, for example."""
         return (self.share_bytes(text.encode()) or b"").decode()
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """``model`` such that its backward pass averages gradients over the processes."""
+    def share_weights(self, model: nn.Module, buffers_only: bool = False) -> None:
+        """Give ``model`` the leader's parameters and buffers in every process."""
         if self.count == 1:
-            return model
-        devices = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices)
+            return
+        tensors = [*model.buffers()] if buffers_only else [*model.parameters(), *model.buffers()]
+        for tensor in tensors:
+            distributed.broadcast(tensor.detach(), 0)
 
-    def postpone(self, model: nn.Module, postponed: bool) -> AbstractContextManager[None]:
-        """A context in which ``model``, as `wrap` made it, leaves the averaging to a later pass if ``postponed``."""
-        if postponed and isinstance(model, DistributedDataParallel):
-            return model.no_sync()
-        return contextlib.nullcontext()
+    def sum_gradients(self, model: nn.Module) -> None:
+        """Sum the gradients of ``model`` over the processes; one that no process has stays None."""
+        if self.count == 1:
+            return
+        parameters = list(model.parameters())
+        present = torch.tensor([parameter.grad is not None for parameter in parameters], device=self.device)
+        present = self.sum(present.int()).bool().tolist()
+        by_type: dict[torch.dtype, list[nn.Parameter]] = {}
+        for parameter, wanted in zip(parameters, present):
+            if wanted:
+                by_type.setdefault(parameter.dtype, []).append(parameter)
+        for sharing in by_type.values():
+            gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in sharing]
+            whole = self.sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+            for parameter, gradient, part in zip(sharing, gradients, whole.split([g.numel() for g in gradients])):
+                parameter.grad = gradient.copy_(part.view(gradient.shape))
 
 
 @contextlib.contextmanager
@@ -99,6 +113,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
             )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
+    # The defaults of its functions are the group that exists when it is imported. An import after the next line, by an
+    # optimizer for example, would keep the group's threads alive into the end of the interpreter, which may then abort.
+    importlib.import_module("torch.distributed.nn")
     backend = "nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, rank=rank, world_size=count, timeout=datetime.timedelta(minutes=30))
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .batches import Batch
+from .batches import Batch, Tensors
+from .carried import detached, map_tensors
 from .objective import Objective
 
 #: Weight of the loss of each auxiliary head (Szegedy et al. 2015, section 5).
@@ -18,12 +20,17 @@ AUXILIARY_WEIGHT = 0.3
 class Forward:
     """Model, objective and how to compute.
 
+    A model with the attribute ``returns_state`` is called as ``model(*inputs, state=...)`` and returns its outputs and
+    its state after the last step.
+
     Attributes:
-        model: in training the wrapped one, whose backward pass averages over processes.
+        model: what is trained.
         objective: gives the loss.
         device: where the model is.
         precision: of the forward pass; below float32 the loss itself is still float32.
         memory_format: of inputs with four dimensions.
+        carries: whether the state after a batch is the one before the next.
+        carried: that state, cut off from its gradient; None: the model's initial one.
     """
 
     model: nn.Module
@@ -31,30 +38,45 @@ class Forward:
     device: torch.device
     precision: torch.dtype = torch.float32
     memory_format: torch.memory_format = torch.contiguous_format
+    carries: bool = False
+    carried: Any = None
 
-    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, batch: Batch) -> tuple[Tensor, Any, Any]:
         """Loss (a scalar), outputs and targets of ``batch``, on the device.
 
-        A model that returns a tuple has auxiliary heads: loss = L(outputs) + 0.3 sum of L(head), over the heads.
+        A model that returns a plain tuple has auxiliary heads: loss = L(outputs) + 0.3 sum of L(head), over the heads.
         """
-        targets = batch.targets.to(self.device, non_blocking=True)
+        targets = map_tensors(self._move, batch.targets)
         inputs = self.place(batch.inputs)
         if self.precision is torch.float32:
-            outputs = self.model(inputs)
+            outputs = self._outputs(inputs)
         else:
             with torch.autocast(self.device.type, self.precision):
-                outputs = self.model(inputs)
-        judged = outputs if isinstance(outputs, tuple) else (outputs,)
-        if self.precision is not torch.float32:
-            judged = [logits.float() for logits in judged]
-        outputs, *heads = judged
+                outputs = self._outputs(inputs)
+            outputs = map_tensors(lambda part: part.float() if part.is_floating_point() else part, outputs)
+        outputs, *heads = outputs if type(outputs) is tuple else (outputs,)
         loss = self.objective.loss(outputs, targets)
         for head in heads:
             loss = loss + AUXILIARY_WEIGHT * self.objective.loss(head, targets)
         return loss, outputs, targets
 
-    def place(self, inputs: Tensor) -> Tensor:
-        """``inputs`` on the device, in the layout of the filters."""
-        if inputs.ndim == 4:
-            return inputs.to(self.device, non_blocking=True, memory_format=self.memory_format)
-        return inputs.to(self.device, non_blocking=True)
+    def place(self, inputs: Tensors) -> tuple[Tensor, ...]:
+        """``inputs`` as arguments of the model: on the device, in the layout of the filters."""
+        given = inputs if isinstance(inputs, tuple) else (inputs,)
+        return tuple(self._place(part) for part in given)
+
+    def _place(self, part: Tensor) -> Tensor:
+        if part.ndim == 4:
+            return part.to(self.device, non_blocking=True, memory_format=self.memory_format)
+        return self._move(part)
+
+    def _move(self, part: Tensor) -> Tensor:
+        return part.to(self.device, non_blocking=True)
+
+    def _outputs(self, inputs: tuple[Tensor, ...]) -> Any:
+        if not getattr(self.model, "returns_state", False):
+            return self.model(*inputs)
+        outputs, state = self.model(*inputs, state=self.carried)
+        if self.carries:
+            self.carried = detached(state)
+        return outputs

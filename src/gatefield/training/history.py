@@ -13,7 +13,8 @@ class History:
     """The records of the finished epochs.
 
     A record holds ``epoch`` (from 1), ``train_loss``, ``learning_rate`` (of its last update), ``seconds``,
-    ``samples_per_second``, and with validation data ``validation_loss`` and ``validation_accuracy``.
+    ``samples_per_second``, and with validation data ``validation_loss`` and, where answers are right or wrong,
+    ``validation_accuracy``.
 
     Attributes:
         monitor: which validation result says what is better.
@@ -49,11 +50,12 @@ class History:
         return patience is not None and best is not None and self.records[-1]["epoch"] - best >= patience
 
 
-def describe(record: Record, epochs: int) -> str:
+def describe(record: Record, epochs: int, unit: str = "sample") -> str:
     """One line about an epoch, for people."""
     parts = [f"epoch {record['epoch']}/{epochs}", f"loss {record['train_loss']:.4f}"]
     if "validation_loss" in record:
         parts.append(f"validation loss {record['validation_loss']:.4f}")
+    if "validation_accuracy" in record:
         parts.append(f"accuracy {100 * record['validation_accuracy']:.2f} %")
-    parts.append(f"{record['samples_per_second']:,.0f} samples/s")
+    parts.append(f"{record['samples_per_second']:,.0f} {unit}s/s")
     return "  ".join(parts)

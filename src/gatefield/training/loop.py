@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 
 from ..core.console import Console, silent
 from ..core.console import Progress as Bar
-from ..core.errors import DataError
+from ..core.errors import ArgumentError, DataError
 from .batches import Batch, Batches
+from .carried import rebuilt, tensors_in
 from .checkpoint import Checkpoints
 from .clipping import clip
 from .distributed import Processes
@@ -45,6 +47,7 @@ def fit(
     fingerprint: int = 0,
     recorders: Sequence[Recorder] = (),
     console: Console | None = None,
+    before_update: Callable[[Progress], None] = lambda progress: None,
 ) -> History:
     """Train ``model`` in place, from the last checkpoint on where there is one.
 
@@ -64,6 +67,8 @@ def fit(
         fingerprint: of the training data; a checkpoint with another one is refused.
         recorders: told of every epoch.
         console: shows progress; silent by default.
+        before_update: told before every update how far training is; what it changes in the model must depend on that
+            alone, or a resumed run differs from an unbroken one.
 
     Returns:
         What became of each epoch.
@@ -83,8 +88,9 @@ def fit(
     state.resume(checkpoints, processes)
     if processes.leads:
         checkpoints.sweep(state.history.best_epoch)
-    forward.model = processes.wrap(model)
-    run, history = _Run(forward, settings, state, batches, validation, checkpoints, seed, processes), state.history
+    processes.share_weights(model)
+    run = _Run(forward, settings, state, batches, validation, checkpoints, seed, processes, before_update)
+    history, unit = state.history, getattr(batches, "unit", "sample")
     samples = sum(batches.sizes(0))
     if not samples:
         raise DataError("the training set is empty", hint="look at the data, or hold out a smaller part of them")
@@ -94,12 +100,12 @@ def fit(
             recorder.update(history)
         with (
             borrowed_generators(processes.device),
-            console.progress("training", settings.epochs * samples, "sample", done) as bar,
+            console.progress("training", settings.epochs * samples, unit, done) as bar,
         ):
             while state.epoch < settings.epochs and not history.exhausted(settings.patience):
                 run.train_epoch(bar)
                 run.finish_epoch()
-                console.say(describe(history.records[-1], settings.epochs))
+                console.say(describe(history.records[-1], settings.epochs, unit))
                 for recorder in recorders:
                     recorder.update(history)
     finally:
@@ -113,7 +119,7 @@ def fit(
 
 @dataclass
 class _Run:
-    """What the loop works with; ``forward`` runs the model as processes wrap it, ``state`` holds the model itself."""
+    """What the loop works with."""
 
     forward: Forward
     settings: Training
@@ -123,6 +129,7 @@ class _Run:
     checkpoints: Checkpoints
     seed: int
     processes: Processes
+    before_update: Callable[[Progress], None]
 
     def train_epoch(self, bar: Bar) -> None:
         """The rest of the running epoch: one update for each group of mini-batches."""
@@ -133,35 +140,43 @@ class _Run:
         saved = time.monotonic()
         began = saved - state.seconds
         state.model.train()
+        self.forward.carries = getattr(self.batches, "carries", False)
+        if state.carried:
+            self._take_up_carried()
+        # the processes' states together are not in one process's checkpoint: such a run goes on from its last epoch
+        may_save = self.processes.leads and not (self.forward.carries and self.processes.count > 1)
         for group in groups(len(sizes), settings.accumulate, state.batch):
             progress = Progress(epoch + group.start / len(sizes), settings.epochs, validation_losses)
             rate = settings.optimizer.learning_rate * settings.schedule.factor(progress)
             samples = sum(sizes[group.start : group.stop])
+            self.before_update(progress)
             self.update(group, stream, samples, rate, losses)
             bar.advance(samples, f"epoch {epoch + 1}/{settings.epochs}")
             now = time.monotonic()
             state.batch, state.seconds = group.stop, now - began
-            if now - saved >= settings.checkpoint_seconds and group.stop < len(sizes) and self.processes.leads:
+            if now - saved >= settings.checkpoint_seconds and group.stop < len(sizes) and may_save:
                 state.loss_sum, saved = losses.value, now
                 require_finite(state.model, f"in epoch {epoch + 1}, after mini-batch {group.stop}")
+                state.carried = list(tensors_in(self.forward.carried))
                 state.save(self.checkpoints)
-        state.loss_sum = losses.value
+        state.loss_sum, self.forward.carried, state.carried = losses.value, None, []
 
     def update(self, group: range, stream: Iterator[Batch], samples: int, rate: float, losses: LossSum) -> None:
         """One update, from the gradients of the mini-batches ``group``, weighted by their sizes."""
         state, scaler, processes = self.state, self.state.scaler, self.processes
+        carried = self.forward.carried
         seed_update(self.seed, state.epoch, group.start, processes.rank, self.forward.device)
         state.optimizer.zero_grad(set_to_none=True)
         loss_of_update: float | Tensor = 0.0
-        for number in group:
-            batch = next(stream)
+        for batch in itertools.islice(stream, len(group)):
             weight = batch.size * batch.share / samples
-            with processes.postpone(self.forward.model, number + 1 < group.stop):
-                loss, _, _ = self.forward(batch)
-                scaler.scale(loss * (weight * processes.count)).backward()  # processes average: undo the division
+            loss, _, _ = self.forward(batch)
+            scaler.scale(loss * weight).backward()
             loss_of_update = loss_of_update + loss.detach() * weight
         if not losses.add(processes.sum(torch.as_tensor(loss_of_update)), samples):
+            self.forward.carried = carried
             raise self.divergence(group)
+        processes.sum_gradients(state.model)
         for parameters in state.optimizer.param_groups:
             parameters["lr"] = rate
         scaler.unscale_(state.optimizer)
@@ -169,12 +184,22 @@ class _Run:
         scaler.step(state.optimizer)
         scaler.update()
 
+    def _take_up_carried(self) -> None:
+        """Put the tensors of a checkpoint into the places that they have in a state of this model."""
+        state = self.state
+        like = dataclasses.replace(self.forward, carried=None)
+        with torch.no_grad():
+            state.model.eval()
+            like(next(self.batches.epoch(state.epoch, start=state.batch)))
+            state.model.train()
+        self.forward.carried = rebuilt(like.carried, state.carried)
+
     def divergence(self, group: range) -> Exception:
         """The error for a loss of ``group`` that is not finite: its mini-batches again, with the same randomness."""
         epoch, device = self.state.epoch, self.forward.device
         seed_update(self.seed, epoch, group.start, self.processes.rank, device)
         again = (batch for _, batch in zip(group, self.batches.epoch(epoch, start=group.start)))
-        return explain(self.forward, self.state.model, again, f"in epoch {epoch + 1}, mini-batch {group.start + 1}")
+        return explain(self.forward, again, f"in epoch {epoch + 1}, mini-batch {group.start + 1}")
 
     def finish_epoch(self) -> None:
         """Validate and record the epoch, and write checkpoints: first the best, then the ``last`` that names it."""
@@ -188,6 +213,7 @@ class _Run:
             "samples_per_second": samples / max(state.seconds, 1e-9),
         }
         if self.validation is not None:
+            self.processes.share_weights(state.model, buffers_only=True)
             record |= self.validate(self.validation)
         state.history.records.append(record)
         state.epoch, state.batch, state.loss_sum, state.seconds = state.epoch + 1, 0, 0.0, 0.0
@@ -198,14 +224,18 @@ class _Run:
             self.checkpoints.sweep(state.history.best_epoch)
 
     def validate(self, validation: Batches) -> Record:
-        """Loss and accuracy on the held-out data."""
-        model = self.state.model.eval()
-        forward = dataclasses.replace(self.forward, model=model)
-        scores = validate(forward, validation, self.processes)
+        """Loss and, where answers are right or wrong, accuracy on the held-out data."""
+        self.state.model.eval()
+        scores = validate(self.forward, validation, self.processes)
         if not math.isfinite(scores.loss):
             place = f"in the validation after epoch {self.state.epoch + 1}"
-            raise explain(forward, model, validation.epoch(0), place)
-        return {"validation_loss": scores.loss, "validation_accuracy": scores.accuracy}
+            raise explain(dataclasses.replace(self.forward, carried=None), validation.epoch(0), place)
+        if scores.accuracy is not None:
+            return {"validation_loss": scores.loss, "validation_accuracy": scores.accuracy}
+        if self.settings.monitor == "accuracy":
+            message = f"the objective '{self.forward.objective.name}' has no accuracy to choose the best epoch by"
+            raise ArgumentError(message, hint="set training.monitor to loss", path=("monitor",))
+        return {"validation_loss": scores.loss}
 
 
 def _begin(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import DivergenceError
 from .batches import Batch
+from .carried import tensors_in
 from .forward import Forward
 
 _HINT = "lower the learning rate, set clip_norm, or train in float32; look at the inputs if it is the first update"
@@ -61,25 +61,24 @@ def require_finite(model: nn.Module, place: str) -> None:
             raise DivergenceError(f"the weights diverged: '{name}' is not finite {place}", hint=_HINT)
 
 
-def explain(forward: Forward, model: nn.Module, batches: Iterable[Batch], place: str) -> DivergenceError:
+def explain(forward: Forward, batches: Iterable[Batch], place: str) -> DivergenceError:
     """The error for a loss that is not finite, after a second look at the ``batches`` it came from.
 
     Args:
-        forward: computes the loss; its model may be wrapped, and is used as ``model`` is here.
-        model: the model itself, for the names of its modules.
+        forward: computes the loss, from the state before the batches.
         batches: those to look at: of the update that was about to be made, for example.
         place: where training stands, for the message.
     """
-    forward = dataclasses.replace(forward, model=model)
     try:
-        require_finite(model, place)
+        require_finite(forward.model, place)
     except DivergenceError as error:
         return error
     for batch in batches:
         if batch.share == 0:
             continue
-        if not batch.inputs.isfinite().all():
-            indices = batch.indices[~batch.inputs.flatten(1).isfinite().all(1)].tolist()
+        if not _finite(batch.inputs):
+            bad = [~part.flatten(1).isfinite().all(1) for part in tensors_in(batch.inputs) if part.is_floating_point()]
+            indices = batch.indices[torch.stack(bad).any(0)].tolist()
             return DivergenceError(
                 f"the input is not finite {place}: samples {indices[:5]} of the data set",
                 hint="clean the data, or look at the preprocessing and augmentation",

@@ -9,10 +9,14 @@ from torch import Tensor
 from ..core.configurable import Configurable
 from ..core.discovery import family
 from ..core.errors import ArgumentError, suggest
+from .batches import IGNORED
 
 
 class Objective(Configurable):
     """What an output unit implies: a loss to minimize and class probabilities (catalogue 109).
+
+    Outputs are (N, classes) with targets (N,), or (N, time, classes) with targets (N, time), in which `IGNORED` marks
+    the steps that do not count. Objectives of other shape (CTC, for example) say what they take.
 
     Class attributes:
         unit: the output unit it serves, as ``Model.output`` names it.
@@ -23,12 +27,18 @@ class Objective(Configurable):
     unit: ClassVar[str] = ""
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss over the samples, a scalar; ``outputs`` (N, classes), ``targets`` int64 (N,)."""
+        """The mean loss over what counts, a scalar."""
         raise NotImplementedError
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        """Class probabilities (N, classes) from ``outputs`` (N, classes)."""
+        """Class probabilities, of the shape of ``outputs``."""
         raise NotImplementedError
+
+    def correct(self, outputs: Tensor, targets: Tensor) -> Tensor | None:
+        """The share of right answers among those that count, a scalar; None where answers are not right or wrong."""
+        counts = targets != IGNORED
+        right = self.probabilities(outputs).argmax(-1) == targets
+        return right[counts].double().mean() if outputs.device.type != "mps" else right[counts].float().mean()
 
 
 def objective_for(unit: str) -> Objective:

@@ -13,7 +13,7 @@ from .checkpoint import Checkpoints, facts_of
 from .distributed import Processes
 from .history import History
 from .optimizer_state import optimizer_tensors, restore_optimizer
-from .weights import parse_tensors, read_content, restore_tensors, state_tensors
+from .weights import parse_tensors, plain_copy, read_content, restore_tensors, state_tensors
 
 VERSION = 1
 
@@ -30,6 +30,8 @@ class State:
         loss_sum: sum of the losses of their samples.
         seconds: time spent on the running epoch.
         history: the finished epochs.
+        carried: in the middle of an epoch, the tensors of the state that a recurrent model hands to the next
+            mini-batch; `carried.rebuilt` puts them in their places.
     """
 
     model: nn.Module
@@ -41,6 +43,7 @@ class State:
     loss_sum: float = 0.0
     seconds: float = 0.0
     history: History = field(default_factory=History)
+    carried: list[Tensor] = field(default_factory=list)
 
     def save(self, checkpoints: Checkpoints) -> None:
         """Write the ``last`` checkpoint.
@@ -62,7 +65,8 @@ class State:
             "records": self.history.records,
             "scaler": self.scaler.state_dict(),
         }
-        checkpoints.write_last(model | optimizer, facts)
+        carried = {f"carried/{number}": plain_copy(tensor) for number, tensor in enumerate(self.carried)}
+        checkpoints.write_last(model | optimizer | carried, facts)
 
     def save_best(self, checkpoints: Checkpoints) -> None:
         """Write the weights of the finished epoch as the best so far; before `save`, whose file names it.
@@ -102,6 +106,8 @@ class State:
         self.epoch, self.batch = facts["epoch"], facts["batch"]
         self.loss_sum, self.seconds = facts["loss_sum"], facts["seconds"]
         self.history.records[:] = facts["records"]
+        carried = _below(tensors, "carried/")
+        self.carried = [carried[str(number)] for number in range(len(carried))]
         return True
 
     def take_best(self, checkpoints: Checkpoints, processes: Processes) -> None:

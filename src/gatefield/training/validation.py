@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +15,10 @@ from .forward import Forward
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over all samples, the same in every process; accuracy is in [0, 1]."""
+    """Means over all samples, the same in every process; accuracy is in [0, 1], or None: see `Objective.correct`."""
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     count: int
 
 
@@ -31,18 +32,23 @@ def validate(forward: Forward, batches: Batches, processes: Processes) -> Scores
     was_training = model.training
     model.eval()
     sums = torch.zeros(3, dtype=_widest(forward.device), device=forward.device)  # loss, right answers, samples
+    forward = dataclasses.replace(forward, carries=getattr(batches, "carries", False), carried=None)
+    judged = True
     with torch.inference_mode():
         for batch in batches.epoch(0):
             loss, outputs, targets = forward(batch)
-            right = objective.probabilities(outputs).argmax(1).eq(targets).to(sums.dtype).mean()
             weight = batch.size * batch.share
-            if weight:
-                sums += weight * torch.stack([loss.to(sums.dtype), right, torch.ones_like(right)])
+            if not weight:
+                continue
+            right = objective.correct(outputs, targets)
+            judged = judged and right is not None
+            means = [loss, torch.zeros_like(loss) if right is None else right, torch.ones_like(loss)]
+            sums += weight * torch.stack([mean.to(sums.dtype) for mean in means])
     model.train(was_training)
     loss_sum, right_sum, count = processes.sum(sums).tolist()
     if not count:
         raise DataError("the validation set is empty", hint="hold out a larger part, or train without validation")
-    return Scores(loss_sum / count, right_sum / count, round(count))
+    return Scores(loss_sum / count, right_sum / count if judged else None, round(count))
 
 
 def _widest(device: torch.device) -> torch.dtype:

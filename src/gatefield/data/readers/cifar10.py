@@ -19,7 +19,7 @@ from ...core.errors import DataError
 from ..fetch import Download
 from ..image_set import ImageTensor
 from ..location import locate
-from ..reader import Reader, Splits
+from ..reader import ImageReader, Splits
 from ..resizing import resized
 
 _FOLDER, _ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -27,7 +27,7 @@ _TRAIN, _TEST = [f"data_batch_{number}" for number in range(1, 6)], ["test_batch
 _AGAIN = "fetch the data set again from its publisher"
 
 
-class Cifar10(Reader):
+class Cifar10(ImageReader):
     """50,000 training and 10,000 test photographs of ten things, 32 x 32 in colour.
 
     The batches are Python pickles, which could run any code; they are read by an unpickler that knows arrays, text

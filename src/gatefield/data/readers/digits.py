@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ...core.arguments import Interval, PositiveInt
 from ..image_set import ImageTensor
-from ..reader import Reader, Splits
+from ..reader import ImageReader, Splits
 from ..resizing import resized
 from ..splitting import split
 
 
-class Digits(Reader):
+class Digits(ImageReader):
     """The 1797 handwritten digits of 8 x 8 pixels that scikit-learn ships.
 
     Values 0 .. 16 become round(255 v / 16). The test part is the same whatever the seed of a run, so that results of

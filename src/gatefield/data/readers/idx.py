@@ -14,11 +14,11 @@ from ...core.errors import DataError
 from ..idx_file import read_idx, write_idx
 from ..image_set import ImageTensor
 from ..location import locate
-from ..reader import Reader, Splits
+from ..reader import ImageReader, Splits
 from ..resizing import resized
 
 
-class IdxReader(Reader):
+class IdxReader(ImageReader):
     """Base of the readers of four idx files: training and test part, images and labels, named as MNIST's are.
 
     ``train-images-idx3-ubyte`` and so on, with or without ``.gz``, and with ``.idx3`` for ``-idx3``.

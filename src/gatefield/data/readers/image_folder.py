@@ -16,7 +16,7 @@ from ...core.errors import DataError
 from ..decode import EXTENSIONS, header
 from ..image_files import files_below
 from ..image_set import ImageTensor
-from ..reader import LabelledImages, Reader, Splits
+from ..reader import ImageReader, LabelledImages, Splits
 from ..streamed_images import ImageFiles
 
 _PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -34,7 +34,7 @@ class _Found:
     classes: list[str] = field(default_factory=list)
 
 
-class ImageFolder(Reader):
+class ImageFolder(ImageReader):
     """Your own images: PNG, JPEG, BMP, GIF, TIFF or WebP files, one folder a class.
 
     ``folder/cat/1.jpg``, or with parts ``folder/train/cat/1.jpg`` and likewise ``val`` (or ``valid``, ``validation``)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...core.arguments import Probability
+from ..batches import IGNORED
 from ..objective import Objective
 
 
@@ -28,7 +29,8 @@ class CrossEntropy(Objective):
         self.label_smoothing = label_smoothing
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
+        z, t = outputs.flatten(0, -2), targets.flatten()
+        return functional.cross_entropy(z, t, ignore_index=IGNORED, label_smoothing=self.label_smoothing)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        return outputs.softmax(1)
+        return outputs.softmax(-1)
