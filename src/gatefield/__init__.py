@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .core.processor import avoid_undescribed_tiles
+
 if TYPE_CHECKING:
     from .estimator import Classifier
     from .tasks.run import Run, load
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Classifier", "Run", "__version__", "load", "train"]
+
+avoid_undescribed_tiles()
 
 _HOMES = {"train": ".tasks.train", "load": ".tasks.run", "Run": ".tasks.run", "Classifier": ".estimator"}
 

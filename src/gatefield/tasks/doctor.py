@@ -14,6 +14,7 @@ import torch
 from .. import __version__
 from ..core import devices
 from ..core.extras import installed
+from ..core.processor import SETTING
 from ..functional.packed_signs import sign_convolution_path
 from ..recurrent import native
 
@@ -31,6 +32,7 @@ def examine() -> dict[str, dict[str, Any]]:
             "vector instructions": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
+            "oneDNN limited to": os.environ.get(SETTING, "nothing"),
         },
         "devices": {name: _describe(name) for name in devices.available()},
         "fast paths": {
