@@ -14,12 +14,11 @@ from ..functional.classification import calibration_bins
 from ..models.summary import summarize
 from ..render.calibration import reliability_diagram
 from ..render.confusion import confusion_figure
-from ..render.curves import training_curves
 from ..render.page import Page
 from ..render.pictures import filter_grid
-from ..training.history import History
 from .classification_metrics import measure
 from .classifier import TrainedClassifier
+from .run_page import circumstances, facts_of_training, learning
 
 MISTAKES = 24
 Monitor = Literal["loss", "accuracy"]
@@ -46,25 +45,17 @@ def compose(
     outputs = trained.outputs_of(images, console)
     metrics = measure(outputs, images.labels, trained.classes, trained.objective)
     probabilities = trained.objective.probabilities(outputs)
-    records = folder.read_metrics()
     summary = summarize(trained.model, trained.preparation.shape)
     page.facts(
         {
             f"{split} accuracy": f"{metrics['accuracy']:.2%}",
             f"{split} loss": metrics["loss"],
-            "epochs": len(records),
-            "training seconds": f"{sum(record['seconds'] for record in records):.1f}",
+            **facts_of_training(folder),
             "parameters": summary.parameters,
             "multiply-adds": summary.multiply_adds,
         }
     )
-    page.heading("Learning")
-    best = History(monitor, records).best_epoch
-    page.figure(
-        training_curves(records, best),
-        "Loss and accuracy after each epoch; the ring is the epoch whose weights were kept.",
-        f"curves of loss, accuracy and learning rate over {len(records)} epochs",
-    )
+    learning(page, folder, monitor)
     page.heading("Which class is taken for which")
     page.text(f"Measured on the {metrics['count']:,} images of the {split} part.")
     _quality(page, metrics, probabilities, images.labels, trained.classes)
@@ -77,9 +68,7 @@ def compose(
         for row in summary.layers
     ]
     page.table(columns, rows)
-    page.heading("Recipe and environment")
-    page.code(folder.recipe.read_text())
-    page.table(("what", "value"), [(key, str(value)) for key, value in folder.read_json(folder.environment).items()])
+    circumstances(page, folder)
 
 
 def _quality(page: Page, metrics: dict, probabilities: Tensor, labels: Tensor, classes: list[str]) -> None:

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from ..core.console import Console
-from ..core.errors import RunFolderError
 from ..core.run_folder import RunFolder
 from ..data.preparation import Preparation
 from ..data.reader import LabelledImages
 from ..models.model import Model
 from ..training.objective import Objective
-from ..training.weights import load_weights, save_weights
+from .network import restore_network, save_network
 
 BATCH = 256
 
@@ -63,16 +62,9 @@ class TrainedClassifier:
             yield {"input": name, **ranked[0], "top": ranked}
 
     def save(self, folder: RunFolder, task: str) -> None:
-        """Write weights and config.json; config.json last, so that its presence means the run is complete."""
-        save_weights(self.model, folder.weights)
-        content = {
-            "task": task,
-            "model": self.model.config(),
-            "objective": self.objective.config(),
-            "preparation": self.preparation.config(),
-            "classes": self.classes,
-        }
-        folder.write_json(folder.config, content)
+        """Write everything that `restore` needs into ``folder``."""
+        content = {"preparation": self.preparation.config(), "classes": self.classes}
+        save_network(folder, task, self.model, self.objective, content)
 
     @classmethod
     def restore(cls, folder: RunFolder, device: torch.device) -> TrainedClassifier:
@@ -82,13 +74,6 @@ class TrainedClassifier:
             RunFolderError: the run is unfinished, or config.json lacks something.
             WeightsError: the weights are damaged or belong to another architecture.
         """
-        content = folder.read_json(folder.config)
-        missing = [key for key in ("model", "objective", "preparation", "classes") if key not in content]
-        if missing:
-            hint = "restore the file, or train again"
-            raise RunFolderError(f"{folder.config} lacks '{missing[0]}'", hint=hint)
-        model = Model.from_config(content["model"], ("model",))
-        load_weights(model, folder.weights)
+        model, objective, content = restore_network(folder, device, "preparation", "classes")
         preparation = Preparation.from_config(content["preparation"], ("preparation",))
-        objective = Objective.from_config(content["objective"], ("objective",))
-        return cls(model.to(device), preparation, content["classes"], objective, device)
+        return cls(model, preparation, content["classes"], objective, device)

@@ -1,9 +1,9 @@
-"""Fit a classifier to labelled inputs: where data, model and training meet."""
+"""Fit a network to data: where data, model and training meet."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ..core.run_folder import RunFolder
@@ -12,13 +12,54 @@ from ..data.batching import Batches
 from ..data.preparation import Preparation
 from ..data.reader import LabelledImages, Splits
 from ..models.model import Model
+from ..training import batches as training_batches
 from ..training.checkpoint import Checkpoints
+from ..training.history import History
 from ..training.loop import fit
-from ..training.objective import objective_for
+from ..training.objective import Objective, objective_for
 from ..training.recorders import recorders_for
+from ..training.schedule import Progress
 from ..training.settings import Training
 from .classifier import BATCH, TrainedClassifier
 from .task import Session
+
+
+def fit_network(
+    model: Model,
+    objective: Objective,
+    training: Training,
+    batches: training_batches.Batches,
+    validation: training_batches.Batches | None,
+    session: Session,
+    folder: RunFolder | None = None,
+    *,
+    fingerprint: int = 0,
+    before_update: Callable[[Progress], None] = lambda progress: None,
+) -> History:
+    """Train ``model`` in place, from the weights it has or the checkpoint in ``folder``.
+
+    Args:
+        folder: where checkpoints and metrics go, and where an interrupted run is taken up; nowhere by default.
+        fingerprint, before_update: see `training.loop.fit`.
+
+    Raises:
+        DataError, DivergenceError, StorageError, WeightsError: see `training.loop.fit`.
+    """
+    with tempfile.TemporaryDirectory(prefix="gatefield-") as scratch:
+        return fit(
+            model,
+            objective,
+            training,
+            batches,
+            validation,
+            Checkpoints(folder.checkpoints if folder else scratch),
+            seed=session.seed,
+            processes=session.processes,
+            fingerprint=fingerprint,
+            recorders=recorders_for(folder) if folder else (),
+            console=session.console,
+            before_update=before_update,
+        )
 
 
 def fit_classifier(
@@ -35,7 +76,7 @@ def fit_classifier(
         model: trained in place, from the weights it has.
         training: how.
         augment: random changes of the training inputs.
-        folder: where checkpoints and metrics go, and where an interrupted run is taken up; nowhere by default.
+        folder: see `fit_network`.
 
     Raises:
         DataError, DivergenceError, StorageError, WeightsError: see `training.loop.fit`.
@@ -61,18 +102,7 @@ def fit_classifier(
         )
 
     validation = None if splits.validation is None else batches(splits.validation, BATCH, False, ())
-    with tempfile.TemporaryDirectory(prefix="gatefield-") as scratch:
-        fit(
-            model,
-            objective,
-            training,
-            batches(splits.train, training.batch_size, True, augment),
-            validation,
-            Checkpoints(folder.checkpoints if folder else scratch),
-            seed=session.seed,
-            processes=processes,
-            fingerprint=splits.train.fingerprint(),
-            recorders=recorders_for(folder) if folder else (),
-            console=session.console,
-        )
+    training_set = batches(splits.train, training.batch_size, True, augment)
+    fingerprint = splits.train.fingerprint()
+    fit_network(model, objective, training, training_set, validation, session, folder, fingerprint=fingerprint)
     return TrainedClassifier(model, preparation, splits.classes, objective, processes.device)
