@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor
 
@@ -64,6 +65,12 @@ class CaptionedImage(NamedTuple):
 Item = TypeVar("Item")
 
 
+def counts_by_class(labels: Sequence[int], classes: Sequence[str]) -> dict[str, int]:
+    """Name of each class -> how many of ``labels`` are its number."""
+    counts = Counter(labels)
+    return {name: counts[label] for label, name in enumerate(classes)}
+
+
 @dataclass(frozen=True)
 class Parts(Generic[Item]):
     """A data set of ``Item``s; ``validation`` and ``test`` are None where the set has none of its own.
@@ -81,6 +88,21 @@ class Parts(Generic[Item]):
     test: Sequence[Item] | None = None
     classes: Sequence[str] = ()
     notes: Sequence[str] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """What the set holds, as JSON holds it: counts by part, and by class where items have labels."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        found: dict[str, Any] = {}
+        for part, items in parts.items():
+            if items is not None:
+                found[part] = {"count": len(items)}
+                labels = [item.label for item in items if isinstance(item, LabelledText)]
+                if labels:
+                    found[part]["classes"] = counts_by_class(labels, self.classes)
+                tags = Counter(tag for item in items if isinstance(item, TaggedSentence) for tag in item.tags)
+                if tags:
+                    found[part]["classes"] = dict(tags.most_common())
+        return {"parts": found, "notes": list(self.notes)}
 
     def __post_init__(self) -> None:
         if len(self.train) == 0:

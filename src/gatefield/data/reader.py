@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.configurable import Configurable
 from ..core.errors import DataError
-from .corpus import CaptionedImage, LabelledText, Parts, Recording, Roll, TaggedSentence, TextPair
+from .corpus import CaptionedImage, LabelledText, Parts, Recording, Roll, TaggedSentence, TextPair, counts_by_class
 from .fetch import Download
 
 
@@ -72,6 +72,19 @@ class Splits:
         for images in (self.train, self.validation, self.test):
             if images is not None:
                 self._check(images)
+
+    def facts(self) -> dict[str, Any]:
+        """What the set holds, as JSON holds it: counts by part and class."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            "shape": list(self.train.shape),
+            "parts": {
+                part: {"count": len(images), "classes": counts_by_class(images.labels.tolist(), self.classes)}
+                for part, images in parts.items()
+                if images is not None
+            },
+            "notes": list(self.notes),
+        }
 
     def _check(self, images: LabelledImages) -> None:
         outside = (images.labels < 0) | (images.labels >= len(self.classes))

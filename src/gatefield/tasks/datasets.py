@@ -44,23 +44,20 @@ def fetch(name: str, console: Console) -> None:
 
 
 def describe(name: str, settings: Iterable[str] = (), picture: str | None = None) -> dict[str, Any]:
-    """Counts by part and class, as JSON holds them; with ``picture`` also a sheet of examples, as a PNG."""
+    """What the data set holds, as JSON holds it; with ``picture`` also a sheet of examples, as a PNG.
+
+    Raises:
+        InputError: a sheet of what are not labelled images.
+        DataError: the data cannot be read.
+    """
     reader = Recipe({"name": name}, label=f"reader {name}").override(settings).build(Reader)
-    splits = reader.read()
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    data = reader.read()
     if picture:
-        _draw(splits, pathlib.Path(picture))
-    return {
-        "reader": reader.config(),
-        "licence": reader.licence,
-        "shape": list(splits.train.shape),
-        "parts": {
-            part: {"count": len(images), "classes": _counts(images.labels, splits.classes)}
-            for part, images in parts.items()
-            if images is not None
-        },
-        "notes": list(splits.notes),
-    }
+        if not isinstance(data, Splits):
+            hint = "leave --picture out: only sets of labelled images have a sheet of examples"
+            raise InputError(f"'{name}' is not a set of labelled images", hint=hint)
+        _draw(data, pathlib.Path(picture))
+    return {"reader": reader.config(), "licence": reader.licence} | data.facts()
 
 
 def _where(cls: type[Reader]) -> str:
@@ -71,11 +68,6 @@ def _where(cls: type[Reader]) -> str:
     except DataError:
         return "not fetched"
     return "found"
-
-
-def _counts(labels: torch.Tensor, classes: Iterable[str]) -> dict[str, int]:
-    names = list(classes)
-    return dict(zip(names, torch.bincount(labels, minlength=len(names)).tolist()))
 
 
 def _draw(splits: Splits, path: pathlib.Path) -> None:

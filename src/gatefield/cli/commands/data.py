@@ -50,6 +50,12 @@ def command(
     if as_json:
         console.json(description)
         return
-    for part, counts in description["parts"].items():
-        each = ", ".join(f"{label} {count}" for label, count in counts["classes"].items())
-        console.result(f"{part}: {counts['count']} of shape {tuple(description['shape'])}: {each}")
+    shape = f" of shape {tuple(description['shape'])}" if "shape" in description else ""
+    for part, facts in description["parts"].items():
+        more = dict(facts)
+        count, classes = more.pop("count"), more.pop("classes", {})
+        each = ", ".join(f"{key} {value}" for key, value in {**more, **classes}.items())
+        console.result(f"{part}: {count}{shape}" + (f": {each}" if each else ""))
+    for key in ("names", "covariates"):
+        if description.get(key):
+            console.result(f"{key}: {', '.join(description[key])}")
