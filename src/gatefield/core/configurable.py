@@ -117,9 +117,10 @@ class Spec(Generic[FamilyBase]):
             return Spec(entry.cls, entry.name, **{**entry.arguments, **arguments})
 
     def build(self, **given: Any) -> FamilyBase:
-        """The object, with ``given`` for what the recipe left open; an argument of the recipe wins."""
+        """The object, with ``given`` for what the recipe left open: what it does not name, or gives as None."""
         known = self.cls.signature()
-        arguments = {key: value for key, value in given.items() if key in known} | self.arguments
+        chosen = {key: value for key, value in self.arguments.items() if value is not None or key not in given}
+        arguments = {key: value for key, value in given.items() if key in known} | chosen
         missing = [key for key, (_, default) in known.items() if default is _EMPTY and key not in arguments]
         if missing:
             hint = f"add '{missing[0]}' to the {self.cls.kind}"
