@@ -41,6 +41,11 @@ def draw(figure: Figure, alt: str, prefix: str) -> str:
     return ElementTree.tostring(image, encoding="unicode", method="html")
 
 
+def figure_png(figure: Figure, dpi: float = 120) -> bytes:
+    """``figure`` as the bytes of a PNG file."""
+    return _save(figure, "png", dpi=dpi)
+
+
 def data_address(png: bytes) -> str:
     """A PNG file as an address that contains it."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

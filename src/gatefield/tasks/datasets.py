@@ -74,6 +74,7 @@ def _draw(splits: Splits, path: pathlib.Path) -> None:
     """The first examples of each class, a row a class."""
     if path.suffix.lower() != ".png":
         raise InputError(f"--picture {path} is not a PNG file name", hint="end it with .png")
+    from ..render.drawing import figure_png
     from ..render.pictures import picture_grid
 
     labels = splits.train.labels
@@ -81,12 +82,4 @@ def _draw(splits: Splits, path: pathlib.Path) -> None:
     chosen = torch.cat(rows)
     captions = [splits.classes[int(labels[index])] for index in chosen]
     figure = picture_grid(splits.train.batch(chosen), captions, columns=EXAMPLES_A_CLASS)
-    write_bytes(path, _png(figure))
-
-
-def _png(figure: Any) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    write_bytes(path, figure_png(figure))
