@@ -1,4 +1,4 @@
-"""What every reader must do, on its own generated sample."""
+"""What every reader of images must do, on its own generated sample."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import torch
 
 from gatefield.core.configurable import plain
 from gatefield.core.discovery import family
-from gatefield.core.errors import DataError
 from gatefield.data.image_set import ImageTensor
-from gatefield.data.reader import Reader
+from gatefield.data.reader import ImageReader
 from gatefield.data.streamed_images import ImageFiles
 
-READERS = family(Reader).classes
+READERS = family(ImageReader).classes
 
 
 @pytest.fixture(params=READERS, ids=lambda cls: cls.name)
-def reader(request, tmp_path) -> Reader:
+def reader(request, tmp_path) -> ImageReader:
     return request.param.sample(tmp_path)
 
 
@@ -50,7 +49,7 @@ def test_reading_twice_gives_the_same(reader):
 
 
 def test_the_configuration_builds_an_equal_reader(reader):
-    again = Reader.from_config(reader.config())
+    again = ImageReader.from_config(reader.config())
     assert type(again) is type(reader)
     assert again.config() == reader.config() == plain(reader.config())
 
@@ -91,30 +90,3 @@ def test_the_fingerprint_sees_one_pixel(reader):
         assert images.fingerprint() == original
     else:
         assert isinstance(images, ImageFiles)
-
-
-@pytest.mark.parametrize("cls", [cls for cls in READERS if "path" in cls.signature()], ids=lambda cls: cls.name)
-def test_a_missing_path_is_named(cls, tmp_path):
-    missing = str(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="nowhere") as caught:
-        cls(path=missing).read()
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize("cls", READERS, ids=lambda cls: cls.name)
-def test_readers_say_where_their_data_come_from(cls):
-    assert not cls.downloads or (cls.licence and cls.homepage and cls.folder)
-    for download in cls.downloads:
-        algorithm, _, digest = download.digest.partition(":")
-        assert len(digest) == {"md5": 32, "sha256": 64}[algorithm]
-        assert all(address.startswith(("https://", "http://")) for address in download.addresses)
-        assert "/" not in download.file
-
-
-@pytest.mark.parametrize("cls", [cls for cls in READERS if cls.downloads], ids=lambda cls: cls.name)
-def test_a_set_that_is_nowhere_says_how_to_fetch_it(cls, tmp_path, monkeypatch):
-    monkeypatch.delenv("GATEFIELD_DATA", raising=False)
-    monkeypatch.setenv("GATEFIELD_CACHE", str(tmp_path))
-    with pytest.raises(DataError, match=cls.name) as caught:
-        cls().read()
-    assert f"gatefield data {cls.name} --fetch" in caught.value.hint

@@ -47,10 +47,10 @@ def measure(outputs: Tensor, labels: Tensor, classes: Sequence[str], objective: 
     }
 
 
-def describe(metrics: dict[str, Any]) -> str:
+def describe(metrics: dict[str, Any], noun: str = "images") -> str:
     """What `measure` returned, as text: a line of totals, a line a class, and the confusion matrix if it is small."""
     totals = (
-        f"{metrics['split']}: {metrics['count']} images, accuracy {metrics['accuracy']:.2%}, "
+        f"{metrics['split']}: {metrics['count']} {noun}, accuracy {metrics['accuracy']:.2%}, "
         f"loss {metrics['loss']:.4f}, macro F1 {metrics['macro_f1']:.4f}, "
         f"calibration error {metrics['calibration_error']:.4f}"
     )

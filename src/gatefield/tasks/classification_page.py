@@ -58,7 +58,7 @@ def compose(
     learning(page, folder, monitor)
     page.heading("Which class is taken for which")
     page.text(f"Measured on the {metrics['count']:,} images of the {split} part.")
-    _quality(page, metrics, probabilities, images.labels, trained.classes)
+    quality(page, metrics, probabilities, images.labels, trained.classes)
     _mistakes(page, probabilities, images, trained.classes)
     _filters(page, trained.model)
     page.heading("Architecture")
@@ -71,13 +71,14 @@ def compose(
     circumstances(page, folder)
 
 
-def _quality(page: Page, metrics: dict, probabilities: Tensor, labels: Tensor, classes: list[str]) -> None:
+def quality(page: Page, metrics: dict, probabilities: Tensor, labels: Tensor, classes: list[str]) -> None:
+    """Confusion, the figures of each class and calibration, as `classification_metrics.measure` found them."""
     page.figure(
         confusion_figure(metrics["confusion"], classes),
         "Rows: true class. Columns: predicted class.",
         f"confusion matrix of {len(classes)} classes; accuracy {metrics['accuracy']:.2%}",
     )
-    columns = ("class", "precision", "recall", "F1", "images")
+    columns = ("class", "precision", "recall", "F1", "count")
     rows = [(row["label"], row["precision"], row["recall"], row["f1"], row["count"]) for row in metrics["per_class"]]
     page.table(columns, rows)
     page.heading("Calibration")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..core.run_folder import RunFolder
@@ -33,3 +34,13 @@ def circumstances(page: Page, folder: RunFolder) -> None:
     page.heading("Recipe and environment")
     page.code(folder.recipe.read_text(encoding="utf-8"))
     page.table(("what", "value"), [(key, str(value)) for key, value in folder.read_json(folder.environment).items()])
+
+
+def beside_table(page: Page, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """The figures of the network and of simple methods beside it; nothing where there are none."""
+    if len(metrics) < 2:
+        return
+    keys = list(dict.fromkeys(key for found in metrics.values() for key in found))
+    page.heading("Beside simpler methods")
+    rows = [(name, *(f"{found[key]:.4g}" if key in found else "" for key in keys)) for name, found in metrics.items()]
+    page.table(("method", *keys), rows)
