@@ -18,6 +18,7 @@ TASKS = family(Task).classes
 
 @pytest.fixture(params=TASKS, ids=lambda cls: cls.name)
 def task(request, tmp_path) -> Task:
+    (tmp_path / "data").mkdir()
     return request.param.sample(tmp_path / "data")
 
 

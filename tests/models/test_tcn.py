@@ -44,11 +44,11 @@ def test_is_its_equations():
     for number, dilation in ((1, 1), (2, 2), (3, 4)):
         y = h
         for part in (1, 2):
-            name = f"blocks.block{number}.residual.conv{part}.conv"
+            name = f"encoder.blocks.block{number}.residual.conv{part}.conv"
             v, g = w[f"{name}.weight"], w[f"{name}.length"]
             weight = v / v.flatten(1).norm(dim=1)[:, None, None] * g[:, None, None]
             y = F.relu(F.conv1d(F.pad(y, (2 * dilation, 0)), weight, w[f"{name}.bias"], dilation=dilation))
-        name = f"blocks.block{number}.shortcut"
+        name = f"encoder.blocks.block{number}.shortcut"
         if f"{name}.weight" in w:
             h = F.conv1d(h, w[f"{name}.weight"], w[f"{name}.bias"])
         h = F.relu(y + h)
@@ -60,7 +60,7 @@ def test_the_length_of_a_direction_does_not_matter():
     net, x = build(), sequences()
     before = net(x)[0]
     with torch.no_grad():
-        net.blocks.block2.residual.conv1.conv.weight.mul_(7)
+        net.encoder.blocks.block2.residual.conv1.conv.weight.mul_(7)
     torch.testing.assert_close(net(x)[0], before)
 
 
@@ -82,7 +82,7 @@ def test_goes_on_where_it_stopped(cut):
     net, x = build(), sequences()
     whole, end = net(x)
     first, state = net(x[:, :cut])
-    second, state = net(x[:, cut:], state)
+    second, state = net(x[:, cut:], state=state)
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     torch.testing.assert_close(state, end)
 
@@ -122,8 +122,8 @@ def test_wrong_input():
         lambda: net(x, lengths=[1, 2, 3]),
         lambda: net(x, lengths=[1, 2, 3, 14]),
         lambda: net(x, lengths=[1.0, 2.0, 3.0, 4.0]),
-        lambda: net(x[:2], state),
-        lambda: net(x, state[:2]),
+        lambda: net(x[:2], state=state),
+        lambda: net(x, state=state[:2]),
     ):
         with pytest.raises(InputError) as caught:
             call()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -19,6 +19,23 @@ class ModelExample:
 
     arguments: dict[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SequenceExample:
+    """A small instance of a model of sequences: constructor arguments, and what gives it a batch.
+
+    Attributes:
+        arguments: of the constructor.
+        make: draws a batch of several rows: the positional arguments of ``forward``, which are tensors with rows first,
+            or None. A sequence (batch, time, ...) is followed by its lengths, (batch,) int64, unsorted, and nothing but
+            lengths has one axis. Symbols are int64, real numbers of any dtype: the suite converts them.
+        lengths: place of a sequence among the arguments -> place of its lengths, where that is not the next one.
+    """
+
+    arguments: dict[str, Any]
+    make: Callable[[torch.Generator], tuple[Tensor | None, ...]]
+    lengths: Mapping[int, int] = field(default_factory=dict)
 
 
 class Model(Configurable, nn.Module):
@@ -39,8 +56,16 @@ class Model(Configurable, nn.Module):
 
     @classmethod
     def examples(cls) -> list[ModelExample]:
-        """Small instances that the contract suite builds and tests."""
-        raise NotImplementedError(f"{cls.__name__} has no examples")
+        """Small instances that the contract suite builds and tests; by default those of `sequence_examples`."""
+        sequences = cls.sequence_examples()
+        if not sequences:
+            raise NotImplementedError(f"{cls.__name__} has no examples")
+        return [ModelExample(example.arguments) for example in sequences]
+
+    @classmethod
+    def sequence_examples(cls) -> list[SequenceExample]:
+        """Small instances, with their batches, of a model that reads sequences; the suite of such models tests them."""
+        return []
 
     @classmethod
     def standard(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:

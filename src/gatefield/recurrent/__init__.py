@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .bptt import VanillaRNN, gradient_by_autograd, gradient_by_hand, gradient_by_unrolling
 from .cell import Cell, CellExample, State, listening, once_a_sequence
+from .cells.bi_scale import BiScale
 from .cells.conv_gru import ConvGRU
 from .cells.conv_lstm import ConvLSTM
 from .cells.conv_rnn import ConvRNN
@@ -44,6 +45,7 @@ __all__ = [
     "IRNN",
     "LSTM",
     "LSTM1997",
+    "BiScale",
     "Cell",
     "CellExample",
     "ConvGRU",
