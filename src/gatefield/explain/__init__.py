@@ -1,0 +1,1 @@
+"""What a trained network does, and why: attributions, attacks and dissections of any `nn.Module`."""

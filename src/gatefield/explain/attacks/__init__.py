@@ -1,0 +1,1 @@
+"""Attacks: small changes of an input that change a network's answer; and what helps against them."""

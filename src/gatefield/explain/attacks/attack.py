@@ -1,0 +1,82 @@
+"""The contract of an attack."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ...core.configurable import Configurable
+from ...core.errors import ArgumentError, InputError
+from .victim import Victim
+
+
+class Attack(Configurable):
+    """Changes raw inputs, pixels for example, so that a network's answer changes.
+
+    Budgets are in the units of the raw inputs: 8 means 8 of 255 grey levels, whatever the network's preparation does.
+
+    Class attributes:
+        targeted: it can be told which class the network shall answer.
+        bounded: it keeps to an ``epsilon``; else it looks for the smallest change that does.
+    """
+
+    kind: ClassVar[str] = "attack"
+    package: ClassVar[str] = "gatefield.explain.attacks"
+    targeted: ClassVar[bool] = False
+    bounded: ClassVar[bool] = False
+
+    def __call__(self, victim: Victim, raw: Tensor, labels: Tensor, target: int | Tensor | None = None) -> Tensor:
+        """The changed inputs, float32, within the victim's bounds.
+
+        Args:
+            victim: the network and what belongs to it.
+            raw: (rows, ...), uint8 or float, within the bounds.
+            labels: the true classes (rows,), away from which the answer shall move.
+            target: the class, or one for each row, that the network shall answer; None: any wrong one.
+
+        Raises:
+            ArgumentError: a target where the attack knows none, or classes that do not fit.
+            InputError: values out of bounds, or a network without true gradients.
+        """
+        x = _within(victim, raw)
+        classes = victim.outputs(x[:1]).shape[-1]
+        labels = _classes(labels, len(x), classes, x, "labels")
+        if target is None:
+            return self._perturbed(victim, x, labels, None)
+        if not self.targeted:
+            message = f"the attack '{self.name}' cannot be told what the network shall answer"
+            raise ArgumentError(message, hint="leave the target out, or choose minimum-norm or pgd", path=("target",))
+        return self._perturbed(victim, x, labels, _classes(target, len(x), classes, x, "target"))
+
+    def _perturbed(self, victim: Victim, x: Tensor, labels: Tensor, target: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+
+def whole_pixels(changed: Tensor, raw: Tensor) -> Tensor:
+    """``changed`` as an image file can hold it: uint8, each change rounded towards none, so that budgets are kept."""
+    original = raw.to(torch.float32)
+    return (original + (changed - original).trunc()).clamp(0, 255).to(torch.uint8)
+
+
+def _within(victim: Victim, raw: Tensor) -> Tensor:
+    low, high = victim.bounds
+    x = raw.detach().to(torch.float32, copy=True)
+    if x.numel() and not (bool(x.isfinite().all()) and low <= float(x.min()) and float(x.max()) <= high):
+        message = f"inputs from {float(x.min()):g} to {float(x.max()):g} leave the bounds [{low:g}, {high:g}]"
+        raise InputError(message, hint="give raw inputs, not prepared ones; or set the victim's bounds")
+    return x
+
+
+def _classes(given: int | Tensor, rows: int, classes: int, like: Tensor, name: str) -> Tensor:
+    values = torch.as_tensor(given, device=like.device)
+    values = values.expand(rows) if values.dim() == 0 else values
+    if values.shape != (rows,) or values.is_floating_point() or values.dtype == torch.bool:
+        message = f"{name} of {values.dtype} {tuple(values.shape)} for {rows} rows".replace("torch.", "")
+        raise ArgumentError(message, hint="give one whole number for each row", path=(name,))
+    if rows and not 0 <= int(values.min()) <= int(values.max()) < classes:
+        wrong = int(values[(values < 0) | (values >= classes)][0])
+        hint = f"give whole numbers from 0 to {classes - 1}"
+        raise ArgumentError(f"there is no class {wrong} among {classes}", hint=hint, path=(name,))
+    return values.long()

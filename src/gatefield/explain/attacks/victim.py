@@ -1,0 +1,94 @@
+"""A network as an attacker sees it: from raw pixels to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...core.errors import ArgumentError, InputError
+from ..layers import evaluating
+from ..true_gradients import true_gradients
+
+
+class Criterion(Protocol):
+    """What the outputs mean; a training objective is one."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss, a scalar."""
+        ...
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Class probabilities of the shape of ``outputs``."""
+        ...
+
+
+class Softmax:
+    """Cross-entropy of logits."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(outputs, targets)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(-1)
+
+
+class Victim:
+    """What is attacked: the network with the preparation of its inputs inside, in evaluation mode.
+
+    Every pass leaves the network as it was: mode, statistics and gradients of its parameters.
+
+    Args:
+        model: outputs (rows, classes).
+        prepare: raw inputs (rows, ...) to the network's; differentiable. By default they are the network's.
+        criterion: what the outputs mean.
+        bounds: the smallest and the largest value of raw inputs: (0, 255) of pixels.
+
+    Raises:
+        ArgumentError: bounds in the wrong order.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        prepare: Callable[[Tensor], Tensor] = lambda raw: raw,
+        criterion: Criterion | None = None,
+        bounds: tuple[float, float] = (0.0, 255.0),
+    ) -> None:
+        if not bounds[0] < bounds[1]:
+            message = f"the bounds {bounds} of the inputs"
+            raise ArgumentError(message, hint="give the smallest, then the largest value", path=("bounds",))
+        self.model, self.prepare, self.criterion, self.bounds = model, prepare, criterion or Softmax(), bounds
+
+    def outputs(self, raw: Tensor) -> Tensor:
+        """The network's outputs for raw inputs, without gradients."""
+        with evaluating(self.model), torch.no_grad():
+            return self.model(self.prepare(raw))
+
+    def predictions(self, raw: Tensor) -> Tensor:
+        """The likeliest class of each row, int64."""
+        return self.criterion.probabilities(self.outputs(raw)).argmax(-1)
+
+    def gradient(self, raw: Tensor, value: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """``value`` of the outputs, a scalar, and its gradient with respect to ``raw``.
+
+        Raises:
+            InputError: the network has no gradient, or one that is not its derivative.
+        """
+        with evaluating(self.model), true_gradients(self.model):
+            variable = raw.detach().clone().requires_grad_()
+            total = value(self.model(self.prepare(variable)))
+            if not total.requires_grad:
+                raise InputError("the network's outputs have no gradient", hint="attack the network it was packed from")
+            return total.detach(), torch.autograd.grad(total, variable)[0]
+
+    def loss_gradient(self, raw: Tensor, labels: Tensor) -> Tensor:
+        """d loss / d raw; rows do not know each other, so each row's is its own up to a positive factor."""
+        return self.gradient(raw, lambda outputs: self.criterion.loss(outputs, labels))[1]
+
+    def clipped(self, raw: Tensor) -> Tensor:
+        """``raw`` within the bounds."""
+        return raw.clamp(*self.bounds)

@@ -1,0 +1,224 @@
+"""``explain`` and ``attack`` on a real run: what they write, print and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import numpy
+import pytest
+import torch
+from command_line import gatefield, refused
+from PIL import Image
+
+from gatefield import load
+from gatefield.explain.attacks.fgsm import FGSM
+from gatefield.explain.gradient_input import GradientInput
+from gatefield.tasks.attacking import attack, victim_of
+from gatefield.tasks.explaining import Explainable, ExplainableInput, explain, explainable, page
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A run of a small convolutional network on the bundled digits."""
+    folder = tmp_path_factory.mktemp("runs") / "lenet"
+    outcome = gatefield("train", "digits", "training.epochs=3", "augment=[]", "--out", folder)
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_explain_writes_a_page_and_prints_its_path(network, pictures, here):
+    outcome = gatefield("explain", network, pictures)
+    assert (outcome.code, outcome.out) == (0, "explain.html\n"), outcome.err
+    text = (here / "explain.html").read_text()
+    assert text.count("data:image/png") + text.count("<svg") >= 10
+    assert "Explained is" in text
+    assert "features.s4" in text
+    assert not re.search(r"(src|href)=\"https?:", text)
+    assert gatefield("explain", network, pictures).out == "explain-2.html\n"  # nothing is overwritten
+
+
+def test_explain_as_json_says_what_predict_says(network, pictures, here):
+    answers = [json.loads(line) for line in gatefield("predict", network, pictures, "--json").out.splitlines()]
+    outcome = gatefield("explain", network, pictures, "--json", "--quiet", "--method", "gradient-input")
+    found = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [row["input"] for row in found] == [row["input"] for row in answers]
+    for row, answer in zip(found, answers):
+        assert row["label"] == row["target"] == answer["label"]
+        assert row["probability"] == pytest.approx(answer["probability"], rel=1e-5)
+        assert row["out"] == "explain.html"
+        (only,) = row["maps"]
+        assert (only["method"], only["layer"]) == ("gradient-input", None)
+        assert all(0 <= place < 8 for place in only["peak"])
+
+
+def test_the_map_is_that_of_the_library(network, pictures, here):
+    run, file = load(network), sorted(pictures.iterdir())[0]
+    (explanation,) = explain(run, [file], ["gradient-input"], target="7")
+    trained = run.task.trained
+    x = trained.preparation(trained.preparation.from_file(file))
+    expected = GradientInput().attribute(trained.model, x, trained.classes.index("7"))[0].sum(0)
+    torch.testing.assert_close(explanation.maps[0].heat, expected)
+    assert explanation.target == "7"
+
+
+def test_one_map_is_drawn_at_the_pictures_own_size(network, here):
+    """A wide colour picture: the network sees its centre, and only there the map lies."""
+    wide = numpy.full((30, 90, 3), 200, numpy.uint8)
+    wide[10:20, 40:50] = (255, 0, 0)
+    Image.fromarray(wide).save(here / "wide.png")
+    outcome = gatefield("explain", network, "wide.png", "--method", "occlusion", "--out", "why.png", "--json")
+    assert outcome.code == 0, outcome.err
+    with Image.open(here / "why.png") as picture:
+        drawn = numpy.asarray(picture.convert("RGB")).astype(int)
+    assert drawn.shape == (30, 90, 3)
+    left, centre = drawn[:, :30], drawn[:, 30:60]
+    assert (left == left[0, 0]).all()  # outside: the picture, faded
+    assert left[0, 0].min() > 200
+    assert (centre.max(2) != centre.min(2)).any()  # inside: colour
+    row, column = json.loads(outcome.out)["maps"][0]["peak"]
+    assert 30 <= column < 60
+    assert 0 <= row < 30
+
+
+def test_compare_shows_all_methods_that_the_network_allows(network, pictures, here):
+    files = sorted(pictures.iterdir())[:2]
+    outcome = gatefield("explain", network, *files, "--compare", "--out", "all.png", "--json")
+    assert outcome.code == 0, outcome.err
+    assert "cam is left out: CAM needs" in outcome.err  # LeNet-5 does not end in global average pooling
+    methods = [found["method"] for found in json.loads(outcome.out.splitlines()[0])["maps"]]
+    assert {"grad-cam", "grad-cam-plus-plus", "gradient", "integrated-gradients", "occlusion"} <= set(methods)
+    assert "cam" not in methods
+    with Image.open(here / "all.png") as sheet:
+        width, height = sheet.size
+    assert width / height == pytest.approx(1.6 * (len(methods) + 1) / (2.1 * 2), rel=0.01)
+
+
+def test_explain_reads_stdin(network, pictures, here, monkeypatch):
+    content = sorted(pictures.iterdir())[0].read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    outcome = gatefield("explain", network, "-", "--out", "why.html")
+    assert (outcome.code, outcome.out) == (0, "why.html\n"), outcome.err
+
+
+def test_explain_refuses(network, digits_run, pictures, here):
+    file = sorted(pictures.iterdir())[0]
+    assert "did you mean 'grad-cam'" in refused("explain", network, file, "--method", "gradcam")
+    assert "features.s2" in refused("explain", network, file, "--layer", "features.s3")
+    assert "no layer 'features.s3'" in refused("explain", network, file, "--compare", "--layer", "features.s3")
+    assert "class '12'" in refused("explain", network, file, "--target", "12")
+    assert "give one of the two" in refused("explain", network, file, "--compare", "--method", "cam")
+    assert "leave the layer out" in refused("explain", network, file, "--method", "gradient", "--layer", "features.c1")
+    assert ".html or .png" in refused("explain", network, file, "--out", "why.jpg")
+    assert "no folder" in refused("explain", network, file, "--out", "no/such/why.png")
+    assert "integrated-gradients" in refused("explain", digits_run, file)  # a linear model maps no layer
+    assert "means of the maps" in refused("explain", network, file, "--method", "cam")
+    (here / "taken.html").write_text("mine")
+    assert "overwritten" in refused("explain", network, file, "--out", "taken.html")
+    assert (here / "taken.html").read_text() == "mine"
+    assert refused("explain", network, here / "missing.png")
+    assert not (here / "explain.html").exists()
+
+
+def test_another_task_takes_part_by_one_method(network, here):
+    """A task that offers symbols: its page shows a strip of them for each method."""
+
+    class Words(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vectors = torch.nn.Embedding(5, 2)
+
+        def forward(self, x):
+            return self.vectors(x).sum(1)
+
+    class Task:
+        name = "words"
+
+        def explainable(self, files):
+            given = ExplainableInput("a file", torch.tensor([[1, 2, 4]]), tokens=["not", "so", "good"])
+            return Explainable(Words().eval(), ["bad", "fine"], lambda outputs: outputs.softmax(1), iter([given]))
+
+    run = load(network)
+    run.task = Task()
+    assert explainable(run.task, []).classes == ["bad", "fine"]
+    explanations = list(explain(run, ["x"], ["integrated-gradients", "grad-cam"], target="bad"))
+    maps = explanations[0].maps
+    assert [found.heat.shape for found in maps] == [(3,), (3,)]
+    text = page(run, explanations).html()
+    assert all(word in text for word in ("not", "so", "good", "integrated-gradients"))
+
+
+# ------------------------------------------------------------------------------------------------------------ attack
+
+
+def test_attack_tells_accuracy_before_and_after(network, here):
+    outcome = gatefield("attack", network, "--epsilon", 16, "--json", "--count", 100)
+    assert outcome.code == 0, outcome.err
+    told = json.loads(outcome.out)
+    run = load(network)
+    _, images = run.task.part(None)
+    chosen = torch.linspace(0, len(images) - 1, 100).round().long()
+    raw, labels = images.batch(chosen), images.labels[chosen]
+    victim = victim_of(run.task.trained, raw)
+    changed = FGSM(16)(victim, raw, labels)
+    assert told["attack"] == {"name": "fgsm", "epsilon": 16.0}
+    assert told["count"] == 100
+    assert told["accuracy"] == pytest.approx(float((victim.predictions(raw.float()) == labels).double().mean()))
+    assert told["accuracy_attacked"] == pytest.approx(float((victim.predictions(changed) == labels).double().mean()))
+    assert told["accuracy_of_whole_pixels"] == told["accuracy_attacked"]  # 16 grey levels are whole already
+    assert told["accuracy_attacked"] < told["accuracy"]
+    assert told["largest_change"] == pytest.approx(16)
+    curve = {point["epsilon"]: point["accuracy"] for point in told["curve"]}
+    assert curve[0] == told["accuracy"]
+    assert curve[16] == told["accuracy_attacked"]
+    text = gatefield("attack", network, "--epsilon", 16, "--count", 100).out
+    assert f"accuracy {told['accuracy']:.2%} -> {told['accuracy_attacked']:.2%}" in text
+    assert not list(here.iterdir())  # no page without --out
+
+
+def test_attack_without_a_budget_changes_nothing(network):
+    told = json.loads(gatefield("attack", network, "--epsilon", 0, "--json").out)
+    assert told["accuracy"] == told["accuracy_attacked"] == told["accuracy_of_whole_pixels"]
+    assert told["changed_answers"] == 0
+    assert told["largest_change"] == 0
+    assert told["mean_l2"] is None
+
+
+def test_attack_files_towards_a_class_and_write_a_page(network, pictures, here):
+    files = sorted(pictures.iterdir())[:2]
+    arguments = ("--method", "minimum-norm", "--target", "5", "--out", "attack.html", "--json")
+    outcome = gatefield("attack", network, *files, *arguments)
+    assert outcome.code == 0, outcome.err
+    told = json.loads(outcome.out)
+    assert told["split"] is None
+    assert "accuracy" not in told
+    assert [row["attacked"] for row in told["inputs"]] == ["5", "5"]
+    assert told["out"] == "attack.html"
+    text = (here / "attack.html").read_text()
+    assert "what was added" in text
+    assert not re.search(r"(src|href)=\"https?:", text)
+    by_eye = gatefield("attack", network, files[0], "--epsilon", 0).out
+    assert by_eye == f"{files[0]}: {told['inputs'][0]['label']} -> {told['inputs'][0]['label']}\n"
+
+
+def test_attack_refuses(network, pictures, here):
+    assert "did you mean 'fgsm'" in refused("attack", network, "--method", "fgms")
+    assert "has no argument 'epsilon'" in refused("attack", network, "--method", "deep-fool", "--epsilon", 3)
+    assert "cannot be told" in refused("attack", network, "--method", "deep-fool", "--target", "3")
+    assert "outside [0, inf)" in refused("attack", network, "--epsilon", -1)
+    assert "class 'seven'" in refused("attack", network, "--target", "seven")
+    assert ".html" in refused("attack", network, "--out", "attack.png")
+    assert not list(here.iterdir())
+
+
+def test_attack_from_python(digits_run):
+    attacked = attack(load(digits_run), method="pgd", epsilon=6, count=40)
+    assert (attacked.changed - attacked.raw).abs().max() <= 6 + 1e-4
+    assert attacked.labels.shape == attacked.answers.shape == (40,)
