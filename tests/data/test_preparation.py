@@ -136,3 +136,9 @@ def test_arrays_become_raw_batches():
     for wrong in (numpy.zeros((3, 2)), numpy.zeros((2, 2, 2, 3)), numpy.zeros(6), numpy.array(["a"])):
         with pytest.raises(DataError):
             preparation.from_array(wrong)
+
+
+def test_the_inverse_gives_the_pixels_back():
+    images = _noise(7, 3, 4, 5)
+    preparation = Preparation.fit(_set(images))
+    torch.testing.assert_close(preparation.inverse(preparation(images)), images.float(), atol=1e-4, rtol=1e-6)

@@ -79,6 +79,11 @@ class Preparation(Configurable):
         inputs = moved.to(torch.float32, memory_format=layout, copy=True)
         return inputs.sub_(mean).div_(std)
 
+    def inverse(self, inputs: Tensor) -> Tensor:
+        """The raw values, float32, of prepared ``inputs`` (count, *shape)."""
+        mean, std = self._on(inputs.device)
+        return inputs * std + mean
+
     def from_file(self, path: pathlib.Path | str) -> Tensor:
         """A raw batch (1, *shape) of the image in ``path``, decoded and resized exactly as in training.
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import Literal
+
+import torch
 
 from ..core.run_folder import RunFolder
 from ..data.augmentations.augmentation import Augmentation
 from ..data.batching import Batches
 from ..data.preparation import Preparation
 from ..data.reader import LabelledImages, Splits
+from ..explain.attacks.adversarial_batches import AdversarialBatches
+from ..explain.attacks.attack import Attack
+from ..explain.attacks.victim import Victim
 from ..models.model import Model
 from ..training import batches as training_batches
 from ..training.checkpoint import Checkpoints
@@ -69,6 +75,7 @@ def fit_classifier(
     augment: Sequence[Augmentation],
     session: Session,
     folder: RunFolder | None = None,
+    adversary: Attack | None = None,
 ) -> TrainedClassifier:
     """Train ``model`` on ``splits.train``, choosing the best epoch by ``splits.validation`` where there is one.
 
@@ -77,6 +84,7 @@ def fit_classifier(
         training: how.
         augment: random changes of the training inputs.
         folder: see `fit_network`.
+        adversary: attacks a copy of every mini-batch, which is then trained on too.
 
     Raises:
         DataError, DivergenceError, StorageError, WeightsError: see `training.loop.fit`.
@@ -103,6 +111,11 @@ def fit_classifier(
 
     validation = None if splits.validation is None else batches(splits.validation, BATCH, False, ())
     training_set = batches(splits.train, training.batch_size, True, augment)
+    if adversary is not None:
+        raw = splits.train.batch(torch.arange(1))
+        bounds = (0.0, 255.0) if raw.dtype == torch.uint8 else (-math.inf, math.inf)
+        victim = Victim(model, lambda values: preparation(values, processes.device), objective, bounds)
+        training_set = AdversarialBatches(training_set, victim, adversary, preparation.inverse)
     fingerprint = splits.train.fingerprint()
     fit_network(model, objective, training, training_set, validation, session, folder, fingerprint=fingerprint)
     return TrainedClassifier(model, preparation, splits.classes, objective, processes.device)

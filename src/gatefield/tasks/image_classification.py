@@ -20,6 +20,7 @@ from ..data.decode import decode
 from ..data.image_files import find_images
 from ..data.reader import ImageReader, LabelledImages, Splits
 from ..data.splitting import split
+from ..explain.attacks.attack import Attack
 from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
@@ -45,6 +46,7 @@ class ImageClassification(Task):
             data have no validation part. The same pictures for every seed, so that runs compare.
         test: share held out to measure; by default a tenth where the data have neither a test nor a validation part.
         training: how to train.
+        adversary: attack a copy of every mini-batch with the network of that moment, and train on it too.
         weights: start from the weights of this run folder, model folder or safetensors file, not from random ones.
     """
 
@@ -58,10 +60,11 @@ class ImageClassification(Task):
         validation: Share | None = None,
         test: Share | None = None,
         training: Training = DEFAULTS,
+        adversary: Attack | None = None,
         weights: str | None = None,
     ) -> None:
         self.data, self.spec, self.augment, self.training = data, model, augment, training
-        self.validation, self.test, self.weights = validation, test, weights
+        self.validation, self.test, self.adversary, self.weights = validation, test, adversary, weights
         self.trained: TrainedClassifier | None = None
 
     @property
@@ -107,7 +110,9 @@ class ImageClassification(Task):
             load_weights(self._untrained, RunFolder(given).weights if given.is_dir() else given)
 
     def fit(self, session: Session, folder: RunFolder) -> None:
-        self.trained = fit_classifier(self._untrained, self.splits, self.training, self.augment, session, folder)
+        self.trained = fit_classifier(
+            self._untrained, self.splits, self.training, self.augment, session, folder, self.adversary
+        )
         self.trained.save(folder, self.name)
 
     def restore(self, session: Session, folder: RunFolder) -> None:
