@@ -17,6 +17,8 @@ FAMILIES = {
     "cells": "gatefield.recurrent.cell:Cell",
     "tokenizers": "gatefield.data.tokens:Tokenizer",
     "decoders": "gatefield.decoding.decoder:Decoder",
+    "ctc-decoders": "gatefield.decoding.ctc:CTCDecoder",
+    "length-penalties": "gatefield.decoding.length_penalty:LengthPenalty",
     "explainers": "gatefield.explain.explainer:Explainer",
     "attacks": "gatefield.explain.attacks.attack:Attack",
     "augmentations": "gatefield.data.augmentations.augmentation:Augmentation",

@@ -1,0 +1,172 @@
+"""What a hypothesis may say: given beginnings, symbols it must not use, words of a lexicon.
+
+A constraint is an automaton whose state is one whole number a hypothesis. Decoders keep these numbers beside the
+model's state and put them in the same order. Constraints choose among the model's symbols and do not touch their
+probabilities: the score of a constrained hypothesis is what forced scoring gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+
+from ..core.errors import ArgumentError
+
+
+class Constraint:
+    """An automaton over symbols.
+
+    Attributes:
+        largest: the largest symbol it names; -1 for none.
+    """
+
+    largest: int = -1
+
+    def start(self, sentences: int) -> Tensor:
+        """The first state of each sentence: int64 (sentences,)."""
+        return torch.zeros(sentences, dtype=torch.int64)
+
+    def allowed(self, state: Tensor, vocabulary: int) -> Tensor:
+        """Which symbols may follow: bool (n, w, vocabulary), or what expands to it; ``state`` is (n, w)."""
+        raise NotImplementedError
+
+    def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
+        """The states after ``tokens`` (n, w). Hypotheses that are no longer followed may say what is not allowed."""
+        return state
+
+
+class Forbidden(Constraint):
+    """No hypothesis uses these symbols.
+
+    Args:
+        tokens: the symbols.
+    """
+
+    def __init__(self, tokens: Collection[int]) -> None:
+        self.tokens = torch.tensor(sorted(_symbols(tokens)), dtype=torch.int64)
+        self.largest = max(tokens, default=-1)
+
+    def allowed(self, state: Tensor, vocabulary: int) -> Tensor:
+        mask = torch.ones(1, 1, vocabulary, dtype=torch.bool, device=state.device)
+        mask[..., self.tokens.to(state.device)] = False
+        return mask
+
+
+class Prefix(Constraint):
+    """Every hypothesis of a sentence begins with what is given for it.
+
+    Args:
+        prefixes: for each sentence, any number of symbols.
+    """
+
+    def __init__(self, prefixes: Sequence[Sequence[int]]) -> None:
+        self.count, self.width = len(prefixes), max(map(len, prefixes), default=0) + 1
+        rows = [[*_symbols(prefix), *[-1] * (self.width - len(prefix))] for prefix in prefixes]
+        self.tokens = torch.tensor(rows, dtype=torch.int64).flatten()  # state: place in it; -1 is where all is free
+        self.largest = int(self.tokens.max()) if rows else -1
+
+    def start(self, sentences: int) -> Tensor:
+        if sentences != self.count:
+            message = f"there are {self.count} prefixes for {sentences} sentences"
+            raise ArgumentError(message, hint="give one prefix a sentence; it may be empty", path=("prefixes",))
+        return torch.arange(sentences) * self.width
+
+    def allowed(self, state: Tensor, vocabulary: int) -> Tensor:
+        wanted = self.tokens.to(state.device)[state][..., None]
+        return (torch.arange(vocabulary, device=state.device) == wanted) | (wanted < 0)
+
+    def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
+        return state + (self.tokens.to(state.device)[state] >= 0)
+
+
+class Lexicon(Constraint):
+    """Every hypothesis is spelled from sequences of a lexicon.
+
+    Args:
+        sequences: the words, each of one symbol or more.
+        separator: the symbol after which the next word begins; None if a hypothesis is one word.
+        end: the symbol that may follow a whole word; give the ``end`` of `Decoder.decode`.
+    """
+
+    def __init__(
+        self, sequences: Sequence[Sequence[int]], separator: int | None = None, end: int | None = None
+    ) -> None:
+        edges: dict[tuple[int, int], int] = {}  # (node, symbol) -> node, of the trie of all sequences; 0 is its root
+        nodes, whole = 1, set()
+        for sequence in sequences:
+            node = 0
+            for token in _symbols(sequence):
+                if (node, token) not in edges:
+                    edges[node, token], nodes = nodes, nodes + 1
+                node = edges[node, token]
+            whole.add(node)
+        if not sequences or 0 in whole:
+            raise ArgumentError("a lexicon needs words of one symbol or more", hint="leave empty words out")
+        for token, to_root in ((separator, True), (end, False)):
+            if token is None:
+                continue
+            for node in whole:
+                if edges.setdefault((node, token), 0 if to_root else node) not in (0, node):
+                    hint = "the separator and the end symbol cannot be part of a word"
+                    raise ArgumentError(f"the symbol {token} occurs inside a word", hint=hint)
+        ordered = sorted(edges)
+        self.largest = max(token for _, token in ordered)
+        node_of_edge = torch.tensor([node for node, _ in ordered])
+        self.edge_tokens = torch.tensor([token for _, token in ordered])
+        self.edge_targets = torch.tensor([edges[edge] for edge in ordered])
+        self.edge_keys = node_of_edge * (self.largest + 1) + self.edge_tokens
+        self.degree = node_of_edge.bincount(minlength=nodes)
+        self.first = self.degree.cumsum(0) - self.degree
+
+    def allowed(self, state: Tensor, vocabulary: int) -> Tensor:
+        device, nodes = state.device, state.flatten()
+        degree = self.degree.to(device)[nodes]
+        rows = torch.arange(len(nodes), device=device).repeat_interleave(degree)
+        within = torch.arange(len(rows), device=device) - (degree.cumsum(0) - degree)[rows]
+        mask = torch.zeros(len(nodes), vocabulary, dtype=torch.bool, device=device)
+        mask[rows, self.edge_tokens.to(device)[self.first.to(device)[nodes][rows] + within]] = True
+        return mask.view(*state.shape, vocabulary)
+
+    def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
+        keys, targets = self.edge_keys.to(state.device), self.edge_targets.to(state.device)
+        key = state * (self.largest + 1) + tokens.clamp(max=self.largest)
+        place = torch.searchsorted(keys, key).clamp(max=len(keys) - 1)
+        return torch.where(keys[place] == key, targets[place], state)
+
+
+class ConstraintStates:
+    """The states of several constraints, for the hypotheses that a decoder follows."""
+
+    def __init__(self, constraints: Sequence[Constraint], sentences: int, device: torch.device) -> None:
+        self.constraints = list(constraints)
+        self.states = [constraint.start(sentences).to(device)[:, None] for constraint in constraints]
+
+    def apply(self, log_probabilities: Tensor) -> Tensor:
+        """``log_probabilities`` (n, w, vocabulary) with -inf for what is not allowed."""
+        vocabulary = log_probabilities.shape[2]
+        for constraint, state in zip(self.constraints, self.states):
+            if constraint.largest >= vocabulary:
+                message = f"a constraint names the symbol {constraint.largest} of a vocabulary of {vocabulary}"
+                raise ArgumentError(message, hint="symbols are whole numbers in [0, vocabulary)", path=("constraints",))
+            log_probabilities = log_probabilities.masked_fill(~constraint.allowed(state, vocabulary), -torch.inf)
+        return log_probabilities
+
+    def advance(self, hypotheses: Tensor, tokens: Tensor) -> None:
+        """Each hypothesis now is the old one ``hypotheses`` (n, w) followed by ``tokens`` (n, w)."""
+        self.states = [
+            constraint.advance(state.gather(1, hypotheses), tokens)
+            for constraint, state in zip(self.constraints, self.states)
+        ]
+
+    def keep(self, sentences: Tensor) -> None:
+        """Follow only the rows ``sentences``."""
+        self.states = [state[sentences] for state in self.states]
+
+
+def _symbols(tokens: Collection[int]) -> list[int]:
+    symbols = [int(token) for token in tokens]
+    if any(symbol < 0 for symbol in symbols):
+        raise ArgumentError(f"{min(symbols)} is no symbol", hint="symbols are whole numbers of 0 or more")
+    return symbols
