@@ -14,15 +14,40 @@ from .core.processor import avoid_undescribed_tiles
 
 if TYPE_CHECKING:
     from .estimator import Classifier
+    from .reservoirs import (
+        EchoStateClassifier,
+        EchoStateRegressor,
+        ExtremeLearningClassifier,
+        ExtremeLearningRegressor,
+    )
     from .tasks.run import Run, load
     from .tasks.train import train
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "Run", "__version__", "load", "train"]
+__all__ = [
+    "Classifier",
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "ExtremeLearningClassifier",
+    "ExtremeLearningRegressor",
+    "Run",
+    "__version__",
+    "load",
+    "train",
+]
 
 avoid_undescribed_tiles()
 
-_HOMES = {"train": ".tasks.train", "load": ".tasks.run", "Run": ".tasks.run", "Classifier": ".estimator"}
+_HOMES = {
+    "train": ".tasks.train",
+    "load": ".tasks.run",
+    "Run": ".tasks.run",
+    "Classifier": ".estimator",
+    "EchoStateClassifier": ".reservoirs",
+    "EchoStateRegressor": ".reservoirs",
+    "ExtremeLearningClassifier": ".reservoirs",
+    "ExtremeLearningRegressor": ".reservoirs",
+}
 
 
 def __getattr__(name: str) -> Any:

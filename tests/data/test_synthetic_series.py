@@ -1,7 +1,8 @@
-"""Series and sequences that are computed: orders of convergence, constants of the literature, and the rules of tasks."""
+"""Series and sequences that are computed: orders of convergence, constants of the literature, rules of tasks."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 
@@ -25,7 +26,7 @@ from gatefield.data.synthetic.temporal_order import temporal_order
 
 def slopes(errors: list[float]) -> list[float]:
     """Orders of convergence, from errors at steps that are halved each time."""
-    return [math.log2(coarse / fine) for coarse, fine in zip(errors, errors[1:])]
+    return [math.log2(coarse / fine) for coarse, fine in itertools.pairwise(errors)]
 
 
 def test_mackey_glass_is_of_fourth_order():
@@ -90,7 +91,7 @@ def test_narma_is_its_equation():
         recent = y[n - 10 : n].sum()  # y at place n - 1 is y(n)
         expected = 0.3 * y[n - 1] + 0.05 * y[n - 1] * recent + 1.5 * u[n - 9] * u[n] + 0.1
         assert y[n].item() == pytest.approx(expected.item(), rel=1e-12)
-    assert 0 <= u.min()
+    assert u.min() >= 0
     assert u.max() <= 0.5
     with pytest.raises(InputError, match="runs away"):
         narma(500, order=60)

@@ -9,6 +9,7 @@ from .cells.conv_gru import ConvGRU
 from .cells.conv_lstm import ConvLSTM
 from .cells.conv_rnn import ConvRNN
 from .cells.coupled_lstm import CoupledLSTM
+from .cells.echo_state import EchoState
 from .cells.elman import Elman
 from .cells.gru import GRU
 from .cells.indrnn import IndRNN
@@ -52,6 +53,7 @@ __all__ = [
     "ConvLSTM",
     "ConvRNN",
     "CoupledLSTM",
+    "EchoState",
     "Elman",
     "FastPath",
     "IndRNN",

@@ -37,9 +37,7 @@ def adding_problem(rows: int, length: int, seed: int = 0) -> AddingProblem:
     if rows < 0:
         raise ArgumentError(f"{rows} rows", hint="give 0 or more", path=("rows",))
     if length < 2:
-        raise ArgumentError(
-            f"a length of {length}", hint="give 2 or more: two numbers are added", path=("length",)
-        )
+        raise ArgumentError(f"a length of {length}", hint="give 2 or more: two numbers are added", path=("length",))
     source = generator(seed, "adding problem", length)
     numbers = torch.rand(rows, length, generator=source)
     half = length // 2

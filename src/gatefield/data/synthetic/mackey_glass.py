@@ -35,9 +35,10 @@ def mackey_glass(
         step: of the integration.
         sample: time between two values.
         beta, gamma, exponent: of the equation.
-        initial: x(t) for t <= 0.
+        initial: x(t) at all t <= 0.
         transient: time that is left out at the start.
-        noise: standard deviation of what is added to the initial value, so that seeds give different stretches of the attractor.
+        noise: standard deviation of what is added to the initial value, so that seeds give different stretches of the
+            attractor.
         seed: of that.
 
     Raises:
