@@ -1,6 +1,6 @@
 """Virtual machines that promise matrix instructions they do not describe.
 
-Some hypervisors show a guest the AMX flags of its processor but not CPUID leaf 0x1D, which says how large its tiles are.
+Some hypervisors show a guest the AMX flags of its processor but not CPUID leaf 0x1D, which tells how large tiles are.
 oneDNN, which torch's bfloat16 products run on, then configures tiles of size zero, and the process dies of an illegal
 instruction. Before its first product oneDNN can be told to leave AMX alone.
 """

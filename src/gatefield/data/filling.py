@@ -33,7 +33,7 @@ def fill(table: numpy.ndarray, rule: Rule, stamps: Sequence[str], place: str) ->
         hint = "fill it in, or set missing to interpolate, forward or drop"
         raise DataError(f"{place}: a value is missing at {first}", hint=hint)
     if rule == "drop":
-        kept = (~gaps.any(1)).nonzero()[0].tolist()
+        kept = numpy.flatnonzero(~gaps.any(axis=1)).tolist()
         if not kept:
             raise DataError(f"{place} has no complete row", hint="set missing to interpolate or forward")
         return kept, table[kept], f"{len(table) - len(kept)} steps with a missing value are left out, first {first}"

@@ -179,7 +179,8 @@ class WindowBatches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.windows, self.level, self.seed, self.shuffle = windows, level, seed, shuffle
+        self.windows, self.seed, self.shuffle = windows, seed, shuffle
+        self.level: Literal["last", "none"] = level
         self.batch_size = max(len(windows), 1) if batch_size == "all" else batch_size
         self.rank, self.world = rank, world
 
@@ -198,6 +199,4 @@ class WindowBatches:
             first, end = (place * len(whole) // self.world for place in (self.rank, self.rank + 1))
             indices = whole[first:end] if end > first else whole[:1]
             window, _ = relative(self.windows.batch(indices), self.windows.series, self.level)
-            yield SequenceBatch(
-                inputs_of(window), window.targets, indices, len(whole), (end - first) / len(whole)
-            )
+            yield SequenceBatch(inputs_of(window), window.targets, indices, len(whole), (end - first) / len(whole))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.arguments import PositiveInt
 from ..core.configurable import DEFAULTS, Spec, named
+from ..core.errors import InputError
 from ..core.run_folder import RunFolder
 from ..data.corpus import LabelledText
 from ..data.length_buckets import LengthBuckets
@@ -23,6 +24,7 @@ from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics
 from .classification_page import quality
+from .explaining import Explainable, ExplainableInput
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
@@ -129,6 +131,20 @@ class TextClassification(SequenceTask[LabelledText]):
                 for value, place in zip(values.tolist(), places.tolist())
             ]
             yield {"input": given.name, **ranked[0], "top": ranked}
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Texts for explainers: a number for each token."""
+        model = self.model
+
+        def inputs() -> Iterator[ExplainableInput]:
+            for given in given_texts(files):
+                tokens = self.codec.tokenizer.tokens(given.text)
+                if not tokens:
+                    raise InputError(f"there is no word in '{given.name}'", hint="give a text to explain")
+                ids = torch.tensor([self.codec.vocabulary.ids(tokens)], device=model.device)
+                yield ExplainableInput(given.name, (ids, torch.tensor([len(tokens)])), tokens=tokens)
+
+        return Explainable(model, self.classes, self.objective(model).probabilities, inputs())
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

@@ -56,7 +56,8 @@ class CsvSeries(SeriesReader):
         decimal: Literal[".", ","] = ".",
     ) -> None:
         self.path, self.date, self.date_format, self.columns = path, date, date_format, columns
-        self.covariates, self.missing, self.decimal = covariates, missing, decimal
+        self.covariates, self.decimal = covariates, decimal
+        self.missing: Rule = missing
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:
@@ -93,8 +94,8 @@ class CsvSeries(SeriesReader):
         frequency, stamps = Frequency(), [str(row) for row in range(len(numbers))]
         if date is not None:
             frequency, stamps, numbers = self._on_grid(table, date, numbers, notes)
-        for column, empty in zip(columns, numpy.isnan(numbers).all(0)):
-            if empty:
+        for place_in_row, column in enumerate(columns):
+            if numpy.isnan(numbers[:, place_in_row]).all():
                 message = f"{place}: column '{table.names[column]}' is empty"
                 raise DataError(message, hint="leave the column out: name the others in 'columns'")
         past = len(numbers) - _future(numbers[:, : len(series)]) if self.covariates else len(numbers)
@@ -168,5 +169,5 @@ class CsvSeries(SeriesReader):
 
 def _future(values: numpy.ndarray) -> int:
     """The last steps without any value."""
-    given = ~numpy.isnan(values).all(1)
-    return int(given[::-1].argmax())
+    given = numpy.flatnonzero(~numpy.isnan(values).all(axis=1))
+    return len(values) - 1 - int(given[-1])

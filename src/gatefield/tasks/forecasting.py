@@ -1,0 +1,313 @@
+"""Train a network to forecast a time series."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import torch
+
+from ..core.arguments import Interval, PositiveInt
+from ..core.configurable import DEFAULTS, Spec, named
+from ..core.errors import ArgumentError, DataError, InputError
+from ..core.files import write_bytes, write_text
+from ..core.run_folder import RunFolder
+from ..core.seeding import derive
+from ..data.calendar import Cycle
+from ..data.readers.csv_series import CsvSeries
+from ..data.series import Series, SeriesReader
+from ..data.windows import WindowBatches, Windows, inputs_of
+from ..functional.autoregression import Criterion
+from ..models.model import Model
+from ..render.drawing import figure_png
+from ..render.page import Page
+from ..training.objectives.quantiles import Quantiles
+from ..training.settings import Training
+from . import forecast_metrics
+from .back_test import Method, Tested
+from .fitting import fit_network
+from .forecast_baselines import Baselines
+from .forecast_frame import Frame, Level
+from .forecasting_page import PAST, compose, outlook_figure
+from .task import Session, Task
+from .trained_forecaster import BATCH, Outlook, TrainedForecaster, tail_of
+
+Share = Annotated[float, Interval("(0, 1)")]
+HELD_OUT = 0.15
+
+
+class Division(NamedTuple):
+    """The steps at which the training, the validation and the test part end."""
+
+    train: int
+    validation: int
+    test: int
+
+    def part(self, name: str) -> tuple[int, int]:
+        """First step and end of a part."""
+        parts = {"train": (0, self.train), "validation": (self.train, self.validation), "test": self[1:]}
+        return parts[name]
+
+
+class Forecasting(Task):
+    """Forecast the next steps of one or several series, with intervals, beside baselines (catalogue 130, 131, 225).
+
+    The series is cut in time: the network is trained on the first part, its best epoch and its intervals are found on
+    the second, and it is measured on the third, from every origin. Scaling, orders and baselines see the first part
+    alone. Intervals are made anew as errors become known: from the newest ones, as many as the second part has.
+
+    Args:
+        data: where the series come from.
+        model: the network; the data and this task say its sizes.
+        window: steps that the network sees.
+        horizon: steps that it forecasts.
+        season: steps of a season, for the seasonal naive forecast, MASE and the waves of ARX; by default what series of
+            this frequency usually have: 12 months, 7 days, 24 hours.
+        calendar: positions in these cycles are known ahead and given to the network and to ARX.
+        logarithm: work with logarithms: growth in proportion becomes a straight line.
+        level: what the network's values are counted from: the last one it sees, or none.
+        interval: how intervals are made. "quantiles": the network forecasts them; "conformal-quantiles": and they are
+            widened by what the validation part lacks; "conformal": as wide as the errors on the validation part;
+            "bootstrap": quantiles of errors drawn from there.
+        coverage: share of the values that intervals should hold.
+        validation: share of the steps for the second part; by default 0.15, or the data's own division.
+        test: likewise for the third.
+        every: steps from one origin to the next in back-tests.
+        criterion: chooses the orders of AR and ARX.
+        training: how to train.
+    """
+
+    name = "forecasting"
+
+    def __init__(
+        self,
+        data: SeriesReader = named("seasonal"),
+        model: Spec[Model] = named("forecaster"),
+        window: PositiveInt = 48,
+        horizon: PositiveInt = 12,
+        season: PositiveInt | None = None,
+        calendar: Sequence[Cycle] = (),
+        logarithm: bool = False,
+        level: Level = "last",
+        interval: Method = "conformal",
+        coverage: Share = 0.9,
+        validation: Share | None = None,
+        test: Share | None = None,
+        every: PositiveInt = 1,
+        criterion: Criterion = "aic",
+        training: Training = DEFAULTS,
+    ) -> None:
+        self.data, self.spec, self.window, self.horizon = data, model, window, horizon
+        self.season, self.calendar, self.logarithm = season, calendar, logarithm
+        self.level: Level = level
+        self.interval: Method = interval
+        self.coverage, self.validation, self.test, self.every = coverage, validation, test, every
+        self.criterion: Criterion = criterion
+        self.training = training
+        self.trained: TrainedForecaster | None = None
+        for key in ("series", "covariates", "horizon", "quantiles"):
+            if key not in model.cls.signature():
+                message = f"model '{model.cls.name}' does not forecast"
+                raise ArgumentError(message, hint="choose one that does: forecaster", path=("model",))
+            if key in model.arguments:
+                hint = "leave it out: set horizon, coverage and interval of the task"
+                raise ArgumentError(f"'{key}' follows from task and data", hint=hint, path=("model", key))
+        if training.monitor != "loss":
+            message = f"a forecast is neither right nor wrong: there is no {training.monitor} to monitor"
+            raise ArgumentError(message, hint="set training.monitor=loss", path=("training", "monitor"))
+        if validation is not None and test is not None and validation + test >= 1:
+            message = f"nothing is left to train on beside shares of {validation} and {test}"
+            raise ArgumentError(message, hint="let them sum to less than 1", path=("test",))
+
+    @property
+    def model(self) -> Model:
+        """The trained network."""
+        return self._trained().model
+
+    @functools.cached_property
+    def series(self) -> Series:
+        """The data, read once."""
+        return self.data.read()
+
+    @functools.cached_property
+    def division(self) -> Division:
+        """Where the parts end.
+
+        Raises:
+            DataError: the data have parts of their own and shares are asked for, or a part is too short.
+        """
+        series, count = self.series, len(self.series)
+        if series.parts is not None:
+            if self.validation is not None or self.test is not None:
+                key = "validation" if self.validation is not None else "test"
+                raise DataError("the data have a division of their own", hint=f"leave '{key}' out")
+            division = Division(*series.parts, count)
+        else:
+            validation, test = self.validation or HELD_OUT, self.test or HELD_OUT
+            ends = round(count * (1 - validation - test)), round(count * (1 - test))
+            division = Division(*ends, count)
+        needed = {"training": self.window + self.horizon, "validation": self.horizon, "test": self.horizon}
+        for (part, least), start, end in zip(needed.items(), (0, *division), division):
+            if end - start < least:
+                message = f"the {part} part has {end - start} of {count} steps, and {least} are needed"
+                hint = f"give a longer series, or set a smaller window or horizon than {self.window} and {self.horizon}"
+                raise DataError(message, hint=hint)
+        return division
+
+    def prepare(self, session: Session) -> None:
+        series, division = self.series, self.division
+        for note in series.notes:
+            session.console.warn(note)
+        season = self.season or min(series.frequency.season, division.train - 1)
+        if season >= division.train:
+            message = f"the training part has {division.train} steps, less than two of a season of {season}"
+            raise DataError(message, hint="set a smaller season")
+        self._frame = Frame.measure(series, division.train, season, self.calendar, self.logarithm)
+        for name, scale in zip(series.names, self._frame.scale):
+            if scale == 0:
+                session.console.warn(f"'{name}' repeats itself exactly in training: MASE is not defined for it")
+        self._table = self._frame.table(series)
+        torch.manual_seed(derive(session.seed, "initialization"))
+        self._untrained = self.spec.build(
+            series=len(series.names),
+            covariates=self._table.covariates.shape[1],
+            horizon=self.horizon,
+            quantiles=self.quantiles,
+        )
+        one = self._windows("train").batch(torch.arange(1))
+        with torch.no_grad():
+            self._untrained.eval()(*inputs_of(one))  # a model that cannot read such windows says so here
+
+    def _windows(self, part: str) -> Windows:
+        start, stop = self.division.part(part)
+        return Windows(self._table.values, self._table.covariates, self.window, self.horizon, start, stop)
+
+    @property
+    def quantiles(self) -> list[float]:
+        """The levels that the network forecasts."""
+        if self.interval in ("quantiles", "conformal-quantiles"):
+            tail = (1 - self.coverage) / 2
+            return [tail, 0.5, 1 - tail]
+        return [0.5]
+
+    def fit(self, session: Session, folder: RunFolder) -> None:
+        division, processes, table = self.division, session.processes, self._table
+        objective = Quantiles(self.quantiles)
+
+        def batches(part: str, size: int | Literal["all"], shuffle: bool) -> WindowBatches:
+            seed, rank, world = session.seed, processes.rank, processes.count
+            return WindowBatches(
+                self._windows(part), size, level=self.level, seed=seed, shuffle=shuffle, rank=rank, world=world
+            )
+
+        train = batches("train", self.training.batch_size, True)
+        validation, fingerprint = batches("validation", BATCH, False), train.windows.fingerprint()
+        model, training = self._untrained, self.training
+        fit_network(model, objective, training, train, validation, session, folder, fingerprint=fingerprint)
+        values, inputs = table.values[: division.train], table.inputs[: division.train]
+        baselines = Baselines.fit(values, inputs, self._frame.season, self.criterion)
+        kept = max(self.window, baselines.memory, PAST * self.horizon)
+        self.trained = TrainedForecaster(
+            model,
+            objective,
+            self._frame,
+            baselines,
+            self.window,
+            self.horizon,
+            self.level,
+            self.interval,
+            self.coverage,
+            tail_of(self.series, kept),
+            device=session.device,
+        )
+        self.trained.calibrate(self.series, *division.part("validation"), session.seed)
+        if not all(band.finite for band in self.trained.bands.values()):
+            origins = len(validation.windows)
+            session.console.warn(f"{origins} forecasts to judge by are too few for intervals of {self.coverage:.0%}")
+        if processes.leads:
+            self.trained.save(folder, self.name)
+
+    def restore(self, session: Session, folder: RunFolder) -> None:
+        self.trained = TrainedForecaster.restore(folder, session.device)
+
+    def evaluate(self, session: Session, split: str | None = None) -> dict[str, Any]:
+        name, tested = self._back_test(session, split)
+        return {"split": name} | forecast_metrics.measure(self._trained(), tested)
+
+    def describe(self, metrics: dict[str, Any]) -> str:
+        return forecast_metrics.describe(metrics)
+
+    def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
+        """Forecasts after the end of each series: a CSV file, or the bytes of one."""
+        trained = self._trained()
+        for given in inputs:
+            place = "<bytes>" if isinstance(given, bytes) else str(given)
+            yield {"input": place, **self.answer(trained.outlook(self._read(given)))}
+
+    def forecast(
+        self, session: Session, horizon: int | None = None, data: str | pathlib.Path | bytes | None = None
+    ) -> Outlook:
+        """What comes after the series; the training data need not be there.
+
+        Args:
+            horizon: steps; by default those that the network was trained for.
+            data: a CSV file with another series of the same columns, or its bytes; by default the training series to
+                its end.
+
+        Raises:
+            DataError: the file cannot be used.
+        """
+        return self._trained().outlook(None if data is None else self._read(data), horizon)
+
+    def answer(self, outlook: Outlook) -> dict[str, Any]:
+        """``outlook`` as JSON holds it: ``after``, ``interval``, ``coverage``, and the rows of ``forecast``."""
+        return forecast_metrics.answer(self._trained(), outlook)
+
+    def write(self, outlook: Outlook, path: pathlib.Path) -> None:
+        """Write ``outlook`` as a table (``.csv``) or as a drawing (any other ending).
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        if path.suffix.lower() == ".csv":
+            write_text(path, forecast_metrics.csv_text(self.answer(outlook)))
+            return
+        write_bytes(path, figure_png(outlook_figure(self._trained(), outlook), dpi=160))
+
+    def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
+        name, tested = self._back_test(session, None)
+        compose(page, self._trained(), self.series, name, tested, self.training.monitor, folder)
+
+    def _back_test(self, session: Session, split: str | None) -> tuple[str, Tested]:
+        name, trained = split or "test", self._trained()
+        part, calibration = self.division.part(name), self.division.part("validation")
+        return name, trained.back_test(self.series, part, calibration, self.every, session.seed)
+
+    def _read(self, given: str | pathlib.Path | bytes) -> Series:
+        """A series in a CSV file, its columns those of the training data."""
+        frame = self._trained().frame
+        options = dict(self.data.arguments) if isinstance(self.data, CsvSeries) else {}
+        place = "<bytes>" if isinstance(given, bytes) else str(given)
+        options |= {"path": place, "columns": list(frame.names), "covariates": list(frame.covariate_names)}
+        reader = CsvSeries(**options)
+        return reader.parse(given, place) if isinstance(given, bytes) else reader.read()
+
+    def _trained(self) -> TrainedForecaster:
+        if self.trained is None:
+            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
+        return self.trained
+
+    @classmethod
+    def sample(cls, folder: pathlib.Path) -> Self:
+        from ..models.sequence.forecaster import Forecaster
+
+        small = {"name": "recurrent", "cell": "gru", "hidden": [4]}
+        return cls(
+            data=CsvSeries.sample(folder),
+            model=Spec(Forecaster, encoder=small),
+            window=12,
+            horizon=3,
+            training=Training(epochs=2),
+        )
