@@ -30,10 +30,10 @@ def test_the_limit_is_set_once_and_never_over_the_users(tmp_path, monkeypatch):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(PROCESSOR.format(level="28", flags="amx_tile"))
     monkeypatch.setenv(SETTING, "ALL")
-    avoid_undescribed_tiles(cpuinfo)
+    avoid_undescribed_tiles(str(cpuinfo))
     assert os.environ[SETTING] == "ALL"
     monkeypatch.delenv(SETTING)
-    avoid_undescribed_tiles(tmp_path / "nowhere")
+    avoid_undescribed_tiles(str(tmp_path / "nowhere"))
     assert SETTING not in os.environ
-    avoid_undescribed_tiles(cpuinfo)
+    avoid_undescribed_tiles(str(cpuinfo))
     assert os.environ[SETTING] == "AVX512_CORE_BF16"

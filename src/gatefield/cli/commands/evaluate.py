@@ -14,13 +14,12 @@ from ..main import Verb
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    help="The part of the data to measure on.  [default: test]",
+    help="The part of the data to measure on.  [default: test, or validation where there is no test part]",
 )
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def command(console: Console, run: str, settings: tuple[str, ...], split: str, device: str, as_json: bool) -> None:
+def command(console: Console, run: str, settings: tuple[str, ...], split: str | None, device: str, as_json: bool) -> None:
     """Measure how good the network in RUN is.
 
     The data are those it was trained from; data.KEY=VALUE names others.
