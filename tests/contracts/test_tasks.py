@@ -53,10 +53,14 @@ def test_same_seed_same_bits_and_another_seed_others(task, tmp_path):
 
 def test_loading_needs_no_training_data(task, tmp_path):
     train(task, out=tmp_path / "run")
-    for path in sorted((tmp_path / "data").rglob("*"), reverse=True):
+    files = sorted((tmp_path / "data").rglob("*"), reverse=True)
+    for path in files:
         path.unlink() if path.is_file() else path.rmdir()
     loaded = load(tmp_path / "run")
     assert sum(parameter.numel() for parameter in loaded.task.model.parameters()) > 0
+    if not files:  # its data are computed
+        assert loaded.evaluate()["count"] > 0
+        return
     with pytest.raises(InputError, match=str(tmp_path / "data")):
         loaded.evaluate()
 
@@ -73,4 +77,4 @@ def test_run_folder_holds_nothing_that_must_be_unpickled(task, tmp_path):
     for path in pathlib.Path(tmp_path / "run").rglob("*"):
         if path.is_file():
             assert path.suffix in {".yaml", ".json", ".jsonl", ".safetensors", ".html"} or "tfevents" in path.name
-            assert path.read_bytes()[:1] != b"\x80"
+            assert path.suffix == ".safetensors" or path.read_bytes()[:1] != b"\x80"

@@ -8,7 +8,9 @@ import pytest
 
 from gatefield.core.processor import SETTING, avoid_undescribed_tiles, promises_undescribed_tiles
 
-PROCESSOR = "processor\t: 0\nmodel name\t: some\ncpuid level\t: {level}\nflags\t\t: fpu sse2 {flags}\nbogomips\t: 4000\n"
+PROCESSOR = (
+    "processor\t: 0\nmodel name\t: some\ncpuid level\t: {level}\nflags\t\t: fpu sse2 {flags}\nbogomips\t: 4000\n"
+)
 
 
 @pytest.mark.parametrize(

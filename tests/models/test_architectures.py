@@ -15,7 +15,9 @@ from gatefield.models.model import Model
 from gatefield.models.summary import summarize
 
 SOURCE = torch.Generator().manual_seed(0)
-VISION = [name for name, entry in family(Model).entries.items() if "input_shape" in entry.cls.signature()]
+VISION = [
+    name for name, entry in family(Model).entries.items() if {"input_shape", "classes"} <= entry.cls.signature().keys()
+]
 #: Networks that differ from others here in the number of their blocks only, and take long to build.
 DEEP = re.compile(r"(net|plain|next)(32|34|44|56|101|110|152|1202)\b")
 

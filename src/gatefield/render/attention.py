@@ -36,8 +36,8 @@ def attention_map(source: Sequence[str], target: Sequence[str], weights: Any, ti
     if values.shape != (len(target), len(source)) or not values.size:
         message = f"weights of shape {values.shape} for {len(target)} symbols that looked at {len(source)}"
         raise ArgumentError(message, hint="give a row for each symbol of the target", path=("weights",))
-    columns, rows = ([style.label(symbol, _LONGEST) for symbol in side] for side in (source, target))
-    upright = max(map(len, columns)) > 2  # then the labels above stand on end
+    columns, rows = ([_label(symbol) for symbol in side] for side in (source, target))
+    upright = max(map(len, columns)) > 4  # then the labels above stand on end
     left = _CHARACTER * max(map(len, rows)) + 0.2
     above = (_CHARACTER * max(map(len, columns)) if upright else 0.15) + 0.2 + (0.3 if title else 0)
     figure = style.blank(_CELL * len(source) + left + 0.1, _CELL * len(target) + above + 0.1)
@@ -54,6 +54,11 @@ def attention_map(source: Sequence[str], target: Sequence[str], weights: Any, ti
     if title:
         axes.set_title(title, loc="left", color=style.INK, size=10.5, weight="bold", pad=10)
     return style.literal(figure)
+
+
+def _label(symbol: str) -> str:
+    """``symbol`` on one line, white space as a sign that can be seen."""
+    return style.label(symbol, _LONGEST) if symbol.strip() else "␣" * min(len(symbol), _LONGEST)
 
 
 def _colors(weights: numpy.ndarray) -> numpy.ndarray:

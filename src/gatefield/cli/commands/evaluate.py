@@ -19,7 +19,9 @@ from ..main import Verb
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def command(console: Console, run: str, settings: tuple[str, ...], split: str | None, device: str, as_json: bool) -> None:
+def command(
+    console: Console, run: str, settings: tuple[str, ...], split: str | None, device: str, as_json: bool
+) -> None:
     """Measure how good the network in RUN is.
 
     The data are those it was trained from; data.KEY=VALUE names others.

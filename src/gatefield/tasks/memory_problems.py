@@ -1,0 +1,189 @@
+"""Train a network on a problem that can be solved with a memory only."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from torch import Tensor
+
+from ..core.arguments import Interval, PositiveInt
+from ..core.configurable import DEFAULTS, Spec, named
+from ..core.errors import InputError
+from ..core.run_folder import RunFolder
+from ..core.seeding import derive
+from ..data.corpus import Parts
+from ..layers.encoders.encoder import Encoder
+from ..models.model import Model
+from ..models.sequence.sequence_predictor import SequencePredictor
+from ..render.page import Page
+from ..training.settings import Training
+from .memory_sequences import COPIED, ORDERS, PROBLEMS, Drawn, DrawnBatches
+from .run_page import circumstances, facts_of_training, learning
+from .sequence_task import BATCH, SequenceTask
+from .task import Session
+
+#: Sequences that validation and test measure on, and that the report shows.
+MEASURED, SHOWN = 1000, 8
+Length = Annotated[int, Interval("[10, inf)")]
+
+
+class MemoryProblem(SequenceTask[int]):
+    """Remember something over many steps: the adding problem, copy memory, or temporal order.
+
+    ``adding``: the sum of the two numbers that are marked, asked at the last step. ``copy``: ten symbols, to be said
+    again after ``length`` blanks. ``temporal-order``: in which order two of X and Y came. No data are read: every epoch
+    trains on new sequences, and those of validation and test are the same for every seed.
+
+    Args:
+        problem: which one.
+        length: steps of a sequence; for ``copy`` the blanks between hearing and saying.
+        samples: training sequences an epoch.
+        encoder: what reads the sequence; a `SequencePredictor` answers from its outputs.
+        training: how to train.
+
+    Reference: Hochreiter and Schmidhuber (1997), experiments 4 and 6; Arjovsky, Shah and Bengio (2016), section 5.1;
+    protocol of Bai, Kolter and Koltun (2018), section 4.
+    """
+
+    name = "memory-problem"
+    reference = "hochreiter1997; arjovsky2016; bai2018"
+
+    def __init__(
+        self,
+        problem: Literal["adding", "copy", "temporal-order"] = "adding",
+        length: Length = 50,
+        samples: PositiveInt = 10_000,
+        encoder: Spec[Encoder] = named("recurrent"),
+        training: Training = DEFAULTS,
+    ) -> None:
+        self.problem, self.length, self.samples = problem, length, samples
+        self.encoder, self.training = encoder, training
+
+    @functools.cached_property
+    def parts(self) -> Parts[int]:
+        """Numbers that stand for sequences: these are drawn when they are needed."""
+        test, validation = range(MEASURED), range(MEASURED, 2 * MEASURED)
+        return Parts(range(2 * MEASURED, 2 * MEASURED + self.samples), validation, test)
+
+    def learn(self, items: Sequence[int]) -> None:
+        """There is nothing to learn but weights."""
+
+    def learned(self) -> dict[str, Any]:
+        return {}
+
+    def take(self, learned: dict[str, Any]) -> None:
+        """There is nothing to take."""
+
+    def build(self) -> Model:
+        wanted = PROBLEMS[self.problem]
+        return SequencePredictor(wanted.features, wanted.answers, self.encoder, output=wanted.output)
+
+    def batches(
+        self, items: Sequence[int], batch_size: int | Literal["all"], shuffle: bool, session: Session
+    ) -> DrawnBatches:
+        group = session.processes
+        seed = derive(session.seed, "memory problem") if shuffle else derive(0, "memory problem", items[0])
+        return DrawnBatches(
+            self.problem,
+            self.length,
+            len(items),
+            batch_size,
+            seed=seed,
+            fresh=shuffle,
+            rank=group.rank,
+            world=group.count,
+        )
+
+    @torch.inference_mode()
+    def outputs(self, x: Tensor, session: Session) -> Tensor:
+        """The network's outputs (rows, time, answers), on the CPU."""
+        return self.model(x.to(session.device))[0].float().cpu()
+
+    def measure(self, items: Sequence[int], session: Session) -> dict[str, Any]:
+        wanted, objective = PROBLEMS[self.problem], self.objective(self.model)
+        loss = right = asked = 0.0
+        alone = Session(session.seed, console=session.console)
+        with session.console.progress("evaluate", len(items), "sequence") as progress:
+            for batch in self.batches(items, BATCH, False, alone).epoch(0):
+                assert isinstance(batch.targets, Tensor)
+                outputs = self.outputs(batch.inputs[0], session)
+                loss += batch.size * float(objective.loss(outputs, batch.targets))
+                if wanted.output == "softmax":
+                    correct = self._asked(outputs.argmax(2) == batch.targets)
+                    right, asked = right + float(correct.sum()), asked + correct.numel()
+                progress.advance(len(batch.indices))
+        loss /= len(items) * wanted.asked(self.length)
+        found = {"count": len(items), "loss": loss, "without_memory": wanted.baseline(self.length)}
+        return {**found, "mean_squared_error": 2 * loss} if not asked else {**found, "accuracy": right / asked}
+
+    def _asked(self, steps: Tensor) -> Tensor:
+        """Of (rows, time, ...) the steps at which something must have been remembered."""
+        return steps[:, -COPIED:] if self.problem == "copy" else steps[:, -1:]
+
+    def describe(self, metrics: dict[str, Any]) -> str:
+        wanted, count = PROBLEMS[self.problem], f"{metrics['count']} sequences"
+        if wanted.output == "linear":
+            figure = f"mean squared error {metrics['mean_squared_error']:.3g}"
+            return f"{metrics['split']}: {figure}; {wanted.nobody}: {2 * metrics['without_memory']:.3g}; {count}"
+        figure = f"loss {metrics['loss']:.3g}, accuracy {metrics['accuracy']:.2%}"
+        return f"{metrics['split']}: {figure}; {wanted.nobody}: loss {metrics['without_memory']:.3g}; {count}"
+
+    def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
+        """What the network answers to the sequence of each number: a new one, drawn from it.
+
+        Raises:
+            InputError: an input that is no whole number.
+        """
+        _ = self.model
+        for given in inputs:
+            text = given.decode(errors="replace") if isinstance(given, bytes) else str(given)
+            if not text.strip().isdecimal():
+                raise InputError(f"{text!r} is no whole number", hint="give the number of a sequence: 1, 2 ...")
+            drawn = PROBLEMS[self.problem].draw(1, self.length, derive(int(text), "asked"))
+            ((said, right),) = self._answers(drawn, session)
+            yield {"input": text.strip(), "text": f"{said}; right is {right}", "answer": said, "right": right}
+
+    def _answers(self, drawn: Drawn, session: Session) -> list[tuple[str, str]]:
+        """What is answered and what is right, for each sequence, in words."""
+        outputs = self.outputs(drawn.inputs, session)
+        if PROBLEMS[self.problem].output == "linear":
+            pairs = zip(outputs[:, -1, 0].tolist(), drawn.targets[:, -1, 0].tolist())
+            return [(f"{said:.4f}", f"{right:.4f}") for said, right in pairs]
+        said, right = self._asked(outputs.argmax(2)).tolist(), self._asked(drawn.targets).tolist()
+        names = ORDERS if self.problem == "temporal-order" else tuple(map(str, range(10)))
+        return [(" ".join(names[i] for i in one), " ".join(names[i] for i in other)) for one, other in zip(said, right)]
+
+    def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
+        metrics, wanted = self.evaluate(session), PROBLEMS[self.problem]
+        name, squared = metrics["split"], wanted.output == "linear"
+        figure, factor = ("mean squared error", 2) if squared else ("loss", 1)
+        page.facts(
+            {
+                f"{name} {figure}": f"{factor * metrics['loss']:.3g}",
+                f"{wanted.nobody}": f"{factor * metrics['without_memory']:.3g}",
+                **({} if squared else {f"{name} accuracy": f"{metrics['accuracy']:.2%}"}),
+                **facts_of_training(folder),
+                "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            }
+        )
+        steps = f"{self.length} blanks" if self.problem == "copy" else f"{self.length} steps"
+        page.text(
+            f"The problem '{self.problem}' over {steps}, measured on {metrics['count']:,} sequences that are the same "
+            "for every seed. Every epoch of training had new sequences."
+        )
+        learning(page, folder, self.training.monitor)
+        if squared:
+            page.text("The loss drawn here is half of the squared error.")
+        page.heading("What it answers")
+        drawn = wanted.draw(SHOWN, self.length, derive(session.seed, "shown"))
+        page.table(("answer", "right is"), self._answers(drawn, session))
+        circumstances(page, folder)
+
+    @classmethod
+    def sample(cls, folder: pathlib.Path) -> Self:
+        small = {"name": "recurrent", "hidden": [6]}
+        return cls(length=10, samples=64, encoder=small, training=Training(epochs=2))  # type: ignore[arg-type]
