@@ -103,6 +103,18 @@ def test_a_band_that_never_changes_is_zero():
     assert features.frames(short).shape == (1, 40)
 
 
+def test_centered_frames_do_not_hear_how_loud_it_is():
+    features = SoundFeatures(center=True)
+    features.learn([recording(seed=seed) for seed in range(3)])
+    loud = recording()
+    soft = loud._replace(samples=loud.samples * 0.1)
+    torch.testing.assert_close(features.frames(soft), features.frames(loud), atol=1e-3, rtol=0)
+    assert features.measured(loud).mean(0).abs().max() < 1e-4
+    plain = SoundFeatures()
+    plain.learn([loud])
+    assert (plain.measured(loud) - plain.measured(soft)).mean() > 4
+
+
 def test_nothing_to_learn_from_and_what_is_no_sound():
     with pytest.raises(DataError, match="no recording"):
         SoundFeatures().learn([])

@@ -30,6 +30,8 @@ class SoundFeatures(Configurable):
         rate: samples a second that all sound is brought to; None: the lowest of the training recordings, so that no
             band is above what some of them can hold.
         window, hop: width of a frame's window and distance between frames, in seconds.
+        center: take each recording's own mean from its frames first, so that loudness, microphone and the color of a
+            voice matter less (cepstral mean normalization; Atal 1974).
 
     Raises:
         ArgumentError: more coefficients than bands.
@@ -46,12 +48,13 @@ class SoundFeatures(Configurable):
         rate: PositiveInt | None = None,
         window: PositiveFloat = 0.025,
         hop: PositiveFloat = 0.010,
+        center: bool = False,
     ) -> None:
         if coefficients is not None and coefficients > bands:
             message = f"{coefficients} coefficients of {bands} bands"
             raise ArgumentError(message, hint=f"give at most {bands}, or more bands", path=("coefficients",))
         self.coefficients, self.bands, self.rate, self.window, self.hop = coefficients, bands, rate, window, hop
-        self.sampled_at: int = 0
+        self.center, self.sampled_at = center, 0
 
     @property
     def width(self) -> int:
@@ -107,7 +110,8 @@ class SoundFeatures(Configurable):
             raise DataError(f"{recording.place} {what}", hint="record it again, in one channel")
         samples = resampled(samples, recording.rate, self.sampled_at)
         S = log_mel_spectrogram(samples, self.sampled_at, bands=self.bands, window=self.window, hop=self.hop)
-        return S if self.coefficients is None else cepstral_coefficients(S, self.coefficients)
+        x = S if self.coefficients is None else cepstral_coefficients(S, self.coefficients)
+        return x - x.mean(0) if self.center else x
 
     def count(self, recording: Recording) -> int:
         """How many frames a recording has, without computing them."""
