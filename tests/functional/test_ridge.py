@@ -47,19 +47,22 @@ def test_chunks_do_not_matter(cuts):
 
 
 def test_float32_data_is_summed_in_float64():
-    """At beta = 1e-8 the same equations in float32 are not even positive definite."""
+    """At beta = 1e-8 the same equations in float32 lose the solution, or are not even positive definite."""
     source = torch.Generator().manual_seed(0)
     x = (0.7 + 0.01 * torch.randn(2000, 60, generator=source)).float()  # states near a working point, as in a reservoir
     truth = torch.randn(1, 60, generator=source)
     y = x @ truth.T
-    W = ridge(x, y, 1e-8)
     exact = torch.linalg.lstsq(x.double(), y.double()).solution.T
-    assert ((W - exact).norm() / exact.norm()).item() < 1e-4
+
+    def error(W):
+        return ((W - exact).norm() / exact.norm()).item()
+
+    assert error(ridge(x, y, 1e-8)) < 1e-6
     gram = x.T @ x
     gram.diagonal().add_(1e-8)
     factor, failed = torch.linalg.cholesky_ex(gram)
-    single = torch.cholesky_solve(x.T @ y, factor).T.double()
-    assert bool(failed) or ((single - exact).norm() / exact.norm()).item() > 1e-2
+    # how much is lost depends on the order in which a machine sums; that much is lost does not
+    assert bool(failed) or error(torch.cholesky_solve(x.T @ y, factor).T.double()) > 1000 * error(ridge(x, y, 1e-8))
 
 
 def test_an_indefinite_matrix_falls_back_to_eigenvalues():
