@@ -14,6 +14,7 @@ from gatefield.data.corpus import Roll
 from gatefield.data.readers.piano_rolls import PianoRolls
 from gatefield.tasks.frame_prediction import FramePrediction
 from gatefield.tasks.run import Run
+from gatefield.tasks.task import Session
 from gatefield.training.settings import Training
 
 SMALL = {"name": "sequence-predictor", "encoder": {"name": "tcn", "channels": [32, 32], "kernel_size": 3}}
@@ -147,3 +148,17 @@ def test_bachs_chorales(data_folder, tmp_path):
     assert metrics["count"] == sum(len(item.notes) - 1 for item in own.part("test")[1])
     beside = own.measure_baselines(own.parts.train, own.part("test")[1])
     assert metrics["loss"] < min(found["loss"] for found in beside.values())
+
+
+def test_only_training_hears_other_keys(tmp_path):
+    """A network that was trained on one key knows the others; what is measured stays as it is."""
+    write(tmp_path, traindata=scales(4, 0), validdata=scales(2, 1), testdata=scales(2, 2))
+    transposing = task(tmp_path, transpose=3)
+    items, session = transposing.parts.train, Session()
+    frames = sum(len(item.notes) - 1 for item in items)
+    trained_on = transposing.batches(items, 2, True, session)
+    assert sum(trained_on.sizes(0)) == 7 * frames
+    lowest = {int(batch.inputs[0].sum((0, 1)).nonzero().min()) for batch in trained_on.epoch(0)}
+    assert min(lowest) == 37
+    assert max(lowest) <= 43
+    assert sum(transposing.batches(items, 2, False, session).sizes(0)) == frames

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..core.arguments import Interval
 from ..core.configurable import DEFAULTS, Spec, named
 from ..core.errors import ArgumentError, InputError
 from ..core.run_folder import RunFolder
@@ -18,6 +19,7 @@ from ..data.length_buckets import LengthBuckets
 from ..data.ragged import Ragged
 from ..data.reader import RollReader
 from ..data.sequence_set import ContinuedSequences
+from ..data.transposition import transpositions
 from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
@@ -29,6 +31,7 @@ from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
 
 KEYS = 88
+Semitones = Annotated[int, Interval("[0, 12)")]
 #: Frames of a piece that the report shows.
 SHOWN = 120
 #: Keys that an answer names in its text, at most.
@@ -47,7 +50,8 @@ class FramePrediction(SequenceTask[Roll]):
         data: where the rolls come from.
         model: the network; its output unit is "frames".
         validation, test: shares held out; see `SequenceTask`.
-        training: how to train; ``batch_size`` counts pieces.
+        transpose: train on every piece in the keys up to so many semitones lower and higher as well.
+        training: how to train; ``batch_size`` counts pieces, in all their keys.
         baselines: measure beside the network what each key does on the whole, and what it does after its own last
             state.
 
@@ -64,10 +68,11 @@ class FramePrediction(SequenceTask[Roll]):
         model: Spec[Model] = named("sequence-predictor"),
         validation: Share | None = None,
         test: Share | None = None,
+        transpose: Semitones = 0,
         training: Training = DEFAULTS,
         baselines: bool = False,
     ) -> None:
-        self.data, self.spec, self.training = data, model, training
+        self.data, self.spec, self.transpose, self.training = data, model, transpose, training
         self.validation, self.test, self.baselines = validation, test, baselines
 
     def same(self, item: Roll) -> bytes:
@@ -95,6 +100,8 @@ class FramePrediction(SequenceTask[Roll]):
     def batches(
         self, items: Sequence[Roll], batch_size: int | Literal["all"], shuffle: bool, session: Session
     ) -> LengthBuckets:
+        if shuffle:
+            items = [piece for item in items for piece in transpositions(item, self.transpose)]
         sequences = ContinuedSequences(Ragged.from_rows(item.notes for item in items))
         sequences.unit = "frame"
         group = session.processes
