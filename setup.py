@@ -16,10 +16,12 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 # NaN, infinities and the order of sums stay as written; only what changes no result is given up: errno, traps, -0.
 COMMON = ["-O3", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fno-signed-zeros"]
+COMMON += ["-fopenmp-simd"]  # loops that are said to be vectors; needs no library
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 FOLDER = "src/gatefield/recurrent/native"
+HEADERS = ("program", "convolution", "elementwise", "gemm", "operations", "vector_math")
 SIGNS = "src/gatefield/functional/native"
-SIGN_HEADERS = ("sign_convolution", "pack", "tile", "count_anywhere", "count_avx2", "count_avx512")
+SIGN_HEADERS = ("interface", "sign_convolution", "pack", "tile", "count_anywhere", "count_avx2", "count_avx512")
 SIGN_FLAGS = {level: flags for level, flags in FLAGS.items() if level != "avx512"}
 if "avx512" in FLAGS:
     SIGN_FLAGS["avx512_vpopcntdq"] = [*FLAGS["avx512"], "-mavx512vpopcntdq"]
@@ -29,7 +31,7 @@ setup(
         Extension(
             f"gatefield.recurrent.native._{level}",
             sources=[f"{FOLDER}/{level}.cpp"],
-            depends=[f"{FOLDER}/{name}.h" for name in ("program", "elementwise", "gemm", "operations", "vector_math")],
+            depends=[f"{FOLDER}/{name}.h" for name in HEADERS],
             extra_compile_args=[*COMMON, "-fvisibility=hidden", *OPENMP, *flags],
             extra_link_args=OPENMP,
             language="c++",
@@ -41,7 +43,7 @@ setup(
         Extension(
             f"gatefield.functional.native._{level}",
             sources=[f"{SIGNS}/{level}.cpp"],
-            depends=[f"{SIGNS}/{name}.h" for name in SIGN_HEADERS],
+            depends=[f"{SIGNS}/{name}.h" for name in (*SIGN_HEADERS, "deformable_sampling")],
             extra_compile_args=[*COMMON, "-fvisibility=hidden", *OPENMP, *flags],
             extra_link_args=OPENMP,
             language="c++",

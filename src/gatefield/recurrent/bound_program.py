@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from . import native
 from .memory import empty
 from .program import Buffer, Program
 from .rows import Rows
+from .values import Kernel, Matrix
 
 STEPS_AHEAD = 8
 """Steps for which a product with the input is made at once, so that few rows are enough to use its weights well."""
@@ -58,15 +59,16 @@ class Bound:
         self.program, self.dtype = program, dtype
         lib = native.library()
         assert lib is not None
-        self._run, self._pack, self._packed_size = lib.run[dtype], lib.pack[dtype], lib.packed_size[dtype]
+        self._run, self._frames = lib.run[dtype], program.frames
+        self._rows_a_thread = 1 if len(self._frames) else 4
         # one table of operands: the program's, its weights, and those of the rows that rest
         self.buffers: list[Buffer] = [*program.buffers, *resting.buffers]
         self._resting = resting.instructions.copy()
         for name in "dabc":
             used = self._resting[name] >= 0
-            self._resting[name][used] += len(program.operands) + len(program.matrices)
+            self._resting[name][used] += len(program.operands) + len(program.weights)
         number = {id(buffer): k for k, buffer in enumerate(self.buffers)}
-        weights = [(len(self.buffers) + k, 0, 1) for k in range(len(program.matrices))]
+        weights = [(len(self.buffers) + k, 0, 1) for k in range(len(program.weights))]
         first, rest = ([(number[id(o.buffer)], o.offset, o.column) for o in p.operands] for p in (program, resting))
         columns = np.array([*first, *weights, *rest], np.int64)
         self._buffer_of, self._offset, self._column = columns.T.copy()
@@ -79,7 +81,7 @@ class Bound:
     def _lay_out(self, batch: int, steps: int, strides: tuple[tuple[int, ...], ...]) -> Layout:
         """The layout for a batch; ``strides`` are those of the gradients from outside, one after the other."""
         table = np.zeros(len(self.buffers), native.OPERAND)
-        begins = [0] * (len(self.buffers) + len(self.program.matrices))
+        begins = [0] * (len(self.buffers) + len(self.program.weights))
         size = 0
         for k, (entry, buffer) in enumerate(zip(table, self.buffers)):
             n = buffer.width
@@ -90,10 +92,10 @@ class Bound:
                 begins[k] = size
                 size += batch * n * (min(STEPS_AHEAD, steps) if buffer.kind == "ahead" else 1)
         size = (size + 15) // 16 * 16
-        for k, matrix in enumerate(self.program.matrices, len(self.buffers)):
+        for k, weights in enumerate(self.program.weights, len(self.buffers)):
             begins[k] = size
-            size += self._packed_size(matrix.depth, matrix.columns)
-        operands = np.concatenate([table, np.zeros(len(self.program.matrices), native.OPERAND)])[self._buffer_of]
+            size += packed_size(weights, self.dtype)
+        operands = np.concatenate([table, np.zeros(len(self.program.weights), native.OPERAND)])[self._buffer_of]
         operands["offset"], operands["column"] = self._offset, self._column
         given = [k for k, buffer in self._outside if buffer.kind == "d_states"]
         for k, (step, row, *column) in zip(given, strides):
@@ -121,11 +123,9 @@ class Bound:
         addresses = [start + begin for begin in layout.begins]
         for (k, _), tensor in zip(self._outside, outside):
             addresses[k] = tensor.data_ptr()
-        for matrix, address in zip(program.matrices, addresses[len(self.buffers) :]):
-            weights = values[matrix.key]
-            row, column = weights.stride()[::-1] if matrix.transposed else weights.stride()
-            self._pack(weights.data_ptr(), matrix.depth, matrix.columns, row, column, address)
-        threads = min(torch.get_num_threads(), max(1, rows.batch // 4))
+        for weights, address in zip(program.weights, addresses[len(self.buffers) :]):
+            pack(weights, values, self.dtype, address)
+        threads = min(torch.get_num_threads(), max(1, rows.batch // self._rows_a_thread))
         totals = torch.zeros(threads, max(1, program.total_size), dtype=self.dtype)
         active, offsets = rows.arrays
         table = layout.operands.copy()
@@ -134,7 +134,8 @@ class Bound:
             native.Sequence(
                 *self._code, table.ctypes.data, active.ctypes.data, offsets.ctypes.data,
                 rows.steps, rows.batch, bool(carry), STEPS_AHEAD, program.tile_rows, program.tile_size, threads,
-                totals.data_ptr(), totals.shape[1],
+                totals.data_ptr(), totals.shape[1], self._frames.ctypes.data, len(self._frames),
+                len(table),
             )
         )  # fmt: skip
         return totals.sum(0) if threads > 1 and program.total_size else totals[0]
@@ -156,4 +157,27 @@ def _tensor(
         return carry[buffer.key]
     d = d_states[buffer.key]
     assert d is not None
-    return d if d.dim() == 3 and d.stride(2) in (0, 1) else d.contiguous()
+    d = d.flatten(2)
+    return d if d.stride(2) in (0, 1) else d.contiguous()
+
+
+def packed_size(weights: Matrix | Kernel, dtype: torch.dtype) -> int:
+    """How many numbers ``weights`` take once they are packed."""
+    lib = native.library()
+    assert lib is not None
+    if isinstance(weights, Kernel):
+        return lib.packed_kernel_size[dtype](weights.outputs, weights.depth)
+    return lib.packed_size[dtype](weights.depth, weights.columns)
+
+
+def pack(weights: Matrix | Kernel, values: Mapping[Any, Tensor], dtype: torch.dtype, address: int) -> None:
+    """Write ``weights`` to ``address`` in the order in which the library reads them."""
+    lib = native.library()
+    assert lib is not None
+    if isinstance(weights, Kernel):
+        matrix = weights.matrix(values).contiguous()
+        lib.pack_kernel[dtype](matrix.data_ptr(), weights.outputs, weights.depth, address)
+        return
+    matrix = values[weights.key]
+    row, column = matrix.stride()[::-1] if weights.transposed else matrix.stride()
+    lib.pack[dtype](matrix.data_ptr(), weights.depth, weights.columns, row, column, address)

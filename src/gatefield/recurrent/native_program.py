@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,8 @@ from .trace import NotTraceable, Trace
 from .values import Value
 
 COSTLY = {
-    aten.mm.default, aten.sigmoid.default, aten.tanh.default, aten.exp.default, aten.log.default, aten.log1p.default,
+    aten.mm.default, aten.convolution.default, aten.rsqrt.default, aten.sigmoid.default, aten.tanh.default,
+    aten.exp.default, aten.log.default, aten.log1p.default,
     aten.expm1.default, aten.erf.default, aten.sin.default, aten.cos.default, aten.pow.Tensor_Scalar, *ROW_WISE,
 }  # fmt: skip
 
@@ -56,9 +58,9 @@ class NativeProgram:
         trace, phases = self.trace, self.phases
         values = dict(states)
         for node in (*phases.fixed, *phases.hoisted):
-            shape = node.meta["value"].shape
-            if not trace.has_rows(node) and len(shape) <= 2 and (len(shape) < 2 or shape[0] == 1):
-                values[node] = Value("INPUT", (), shape[-1] if shape else 1, key=Place("fixed", node))
+            if not trace.has_rows(node):
+                width = math.prod(node.meta["value"].shape)
+                values[node] = Value("INPUT", (), width, key=Place("fixed", node))
         for node in (trace.x, *phases.hoisted, *phases.saved):
             if trace.has_rows(node):
                 values[node] = Value("INPUT", (), _width(node), key=Place("stream", node))
@@ -97,9 +99,9 @@ class NativeProgram:
             value = Value("FILL", (), _width(trace.state[k])) if node is None else lowering[node]
             goals.append(Goal(value, Place("new carry", k)))
         goals += [Goal(lowering[node], Place("stream", node)) for node, _ in self._kept]
-        for node in self._summed:
-            value = lowering[node.args[0]]  # type: ignore[index]
-            goals.append(Goal(Value("SUM", (value,), value.width, key=node), None))
+        for source in dict.fromkeys(n.args[0] for n in self._summed):
+            value = lowering[source]  # type: ignore[index]
+            goals.append(Goal(Value("SUM", (value,), value.width, key=source), None))
         return _fused(goals, looks_ahead=False)
 
     def _resting_forward(self) -> Program:
@@ -156,7 +158,7 @@ class NativeProgram:
         bound = self._bound_backward(tuple(d is not None for d in d_states))
         totals = bound.run(rows, values, states=states, carry=carry, d_states=d_states)
         for node in self._summed:
-            values[node] = totals[bound.program.totals[node]].reshape(node.meta["value"].shape)
+            values[node] = totals[bound.program.totals[node.args[0]]].reshape(node.meta["value"].shape)
         return [*self._after(values), *(slots[1] for slots in carry)]
 
     def _fixed(self, rows: Rows, parameters: Sequence[Tensor], x: Tensor) -> dict[Node, Any]:
@@ -192,7 +194,8 @@ def _products_among(trace: Trace) -> set[Node]:
         part = node.target in (aten.add.Tensor, aten.split.Tensor, aten.slice.Tensor) or str(node.target).endswith(
             "getitem>"
         )
-        if node.target is aten.mm.default or (part and any(source in found for source in node.all_input_nodes)):
+        product = node.target in (aten.mm.default, aten.convolution.default)
+        if product or (part and any(source in found for source in node.all_input_nodes)):
             found.add(node)
     return found
 
@@ -215,7 +218,4 @@ def _row_shape(node: Node) -> tuple[int, ...]:
 
 
 def _width(node: Node) -> int:
-    shape = node.meta["value"].shape
-    if len(shape) > 2:
-        raise NotTraceable(f"has a tensor of shape {shape[1:]} for each row, where the native kernel wants vectors")
-    return shape[1] if len(shape) == 2 else 1
+    return math.prod(_row_shape(node))

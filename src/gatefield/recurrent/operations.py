@@ -101,4 +101,6 @@ ELEMENTWISE = {
 }
 ROW_WISE = {aten.sum.dim_IntList, aten.mean.dim, aten.amax.default}
 PLACING = {aten.cat.default, aten.slice_backward.default, aten.select_backward.default, aten.expand.default}
-LOWERED = {*ELEMENTWISE, *ROW_WISE, *RESHAPING, *SLICES, *PLACING, *CONSTANTS, aten.mm.default, aten.t.default}
+CONVOLUTIONS = {aten.convolution.default, aten.convolution_backward.default}
+PRODUCTS = {*CONVOLUTIONS, aten.mm.default, aten.t.default}
+LOWERED = {*PRODUCTS, *ELEMENTWISE, *ROW_WISE, *RESHAPING, *SLICES, *PLACING, *CONSTANTS}

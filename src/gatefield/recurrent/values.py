@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +40,41 @@ class Matrix:
     transposed: bool
     depth: int
     columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Weights of a convolution that keeps the size of a frame.
+
+    Attributes:
+        key: the tensor that holds them.
+        bias: the one that holds the bias of every channel, or None.
+        backward: convolve as the gradient does, from the outputs of ``key`` to its inputs.
+        inputs, outputs: channels.
+        size, lengths, dilation: of the frame and the kernel, three numbers each.
+    """
+
+    key: Any
+    bias: Any
+    backward: bool
+    inputs: int
+    outputs: int
+    size: tuple[int, ...]
+    lengths: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def depth(self) -> int:
+        """Weights of one output channel."""
+        return self.inputs * math.prod(self.lengths) + (self.bias is not None)
+
+    def matrix(self, values: Mapping[Any, Tensor]) -> Tensor:
+        """(outputs, depth)"""
+        weights = values[self.key]
+        if self.backward:
+            weights = weights.transpose(0, 1).flip(tuple(range(2, weights.dim())))
+        weights = weights.flatten(1)
+        return weights if self.bias is None else torch.cat([weights, values[self.bias].unsqueeze(1)], 1)
 
 
 def base(value: Value) -> Value:

@@ -35,6 +35,16 @@ OPERAND = np.dtype(
         ("offset", "i8"),
     ]
 )
+FRAME = np.dtype(
+    [
+        ("inputs", "i8"),
+        ("outputs", "i8"),
+        ("bias", "i8"),
+        ("size", "i8", 3),
+        ("kernel", "i8", 3),
+        ("dilation", "i8", 3),
+    ]
+)
 TIME, PACKED, MODULO, TILE = range(4)
 
 
@@ -58,6 +68,9 @@ class Sequence(ctypes.Structure):
         ("threads", ctypes.c_int32),
         ("totals", ctypes.c_void_p),
         ("total_size", ctypes.c_int64),
+        ("frames", ctypes.c_void_p),
+        ("frame_count", ctypes.c_int64),
+        ("operand_count", ctypes.c_int64),
     ]
 
 
@@ -73,6 +86,7 @@ class Library:
         names = functions.gatefield_operations().decode().split()
         self.operations = {name: code for code, name in enumerate(names)}
         self.run, self.pack, self.matmul, self.packed_size = {}, {}, {}, {}
+        self.pack_kernel, self.packed_kernel_size = {}, {}
         for dtype, suffix in ((torch.float32, "float32"), (torch.float64, "float64")):
             run = getattr(functions, f"gatefield_run_{suffix}")
             run.argtypes, run.restype = [ctypes.POINTER(Sequence)], None
@@ -83,6 +97,11 @@ class Library:
             matmul.restype = None
             size = getattr(functions, f"gatefield_packed_size_{suffix}")
             size.argtypes, size.restype = [i64, i64], i64
+            pack_kernel = getattr(functions, f"gatefield_pack_kernel_{suffix}")
+            pack_kernel.argtypes, pack_kernel.restype = [pointer, i64, i64, pointer], None
+            kernel_size = getattr(functions, f"gatefield_packed_kernel_size_{suffix}")
+            kernel_size.argtypes, kernel_size.restype = [i64, i64], i64
+            self.pack_kernel[dtype], self.packed_kernel_size[dtype] = pack_kernel, kernel_size
             self.run[dtype], self.pack[dtype], self.matmul[dtype], self.packed_size[dtype] = run, pack, matmul, size
 
 

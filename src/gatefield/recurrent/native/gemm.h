@@ -40,9 +40,11 @@ struct Gemm {
   }
 
   // C (M x PANEL) = start + A (M x depth) @ panel; start may be null (zeros), C itself, or one row for all (ld 0).
+  // Meanwhile `step` numbers for every one of the depth are fetched from `next`, where the next panel lies: weights that do
+  // not fit the second-level cache would otherwise be waited for.
   template <int M>
   static __attribute__((noinline)) void kernel(i64 depth, const T* A, i64 lda, i64 ca, const T* panel, const T* start,
-                                               i64 ld_start, T* C, i64 ldc) {
+                                               i64 ld_start, T* C, i64 ldc, const T* next, i64 step) {
     constexpr int CHAINS = M == 1 ? 4 : M <= 3 ? 2 : 1;  // independent sums that hide the latency of few rows
     Vector sum[CHAINS][M][VECTORS];
     for (int u = 0; u < CHAINS; u++)
@@ -51,6 +53,7 @@ struct Gemm {
           sum[u][i][v] = u == 0 && start ? ((const Vector*)(start + i * ld_start))[v] : Vector{};
     i64 p = 0;
     for (; p + CHAINS <= depth; p += CHAINS) {
+      __builtin_prefetch(next + p * step, 0, 2);
 #pragma GCC unroll 4
       for (int u = 0; u < CHAINS; u++) {
         const Vector* b = (const Vector*)(panel + (p + u) * PANEL);
@@ -77,9 +80,9 @@ struct Gemm {
   }
 
   static void rows_kernel(int m, i64 depth, const T* A, i64 lda, i64 ca, const T* panel, const T* start, i64 ld_start,
-                          T* C, i64 ldc) {
+                          T* C, i64 ldc, const T* next, i64 step) {
 #define CASE(M) \
-  case M: return kernel<(M <= MAX_ROWS ? M : 1)>(depth, A, lda, ca, panel, start, ld_start, C, ldc);
+  case M: return kernel<(M <= MAX_ROWS ? M : 1)>(depth, A, lda, ca, panel, start, ld_start, C, ldc, next, step);
     switch (m) {
       CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
     }
@@ -95,12 +98,14 @@ struct Gemm {
       i64 rows = (m - i + blocks - k - 1) / (blocks - k);
       const T *a = A + i * lda, *s = start ? start + i * ld_start : nullptr;
       T* c = C + i * ldc;
+      i64 step = std::max<i64>(1, PANEL / blocks);  // each block of rows fetches its share of the next panel
+      const T* next = panel + depth * (PANEL + k * step);
       if (width == PANEL) {
-        rows_kernel(rows, depth, a, lda, ca, panel, s, ld_start, c, ldc);
+        rows_kernel(rows, depth, a, lda, ca, panel, s, ld_start, c, ldc, next, step);
       } else {
         if (s)
           for (i64 r = 0; r < rows; r++) memcpy(tile + r * PANEL, s + r * ld_start, width * sizeof(T));
-        rows_kernel(rows, depth, a, lda, ca, panel, s ? tile : nullptr, PANEL, tile, PANEL);
+        rows_kernel(rows, depth, a, lda, ca, panel, s ? tile : nullptr, PANEL, tile, PANEL, next, step);
         for (i64 r = 0; r < rows; r++) memcpy(c + r * ldc, tile + r * PANEL, width * sizeof(T));
       }
       i += rows;

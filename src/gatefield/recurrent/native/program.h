@@ -12,10 +12,8 @@ static int omp_get_thread_num() { return 0; }
 static int omp_get_num_threads() { return 1; }
 #endif
 
+#include "convolution.h"
 #include "elementwise.h"
-#include "gemm.h"
-
-using i64 = int64_t;
 
 namespace {
 
@@ -25,7 +23,7 @@ struct Operand {
   char* base;
   i64 step, row;         // from one step and row to the next
   int32_t column;        // 0: one value stands for the whole row
-  int32_t place;         // TIME: step t; PACKED: rows of earlier steps lie before; MODULO: step t % period; TILE: private
+  int32_t place;         // TIME: step t; PACKED: rows of earlier steps lie before; MODULO: step t % period, a power of two; TILE: private
   int32_t shift, period; // added to t
   i64 offset;
 };
@@ -41,16 +39,19 @@ enum Operation {
   SUM,            // totals[number] += sum over rows of a
   SUM_OF_PRODUCT, // totals[number] += sum over rows of a * b
   FILL,           // d = number
+  CONVOLUTION,    // d = c + a convolved with packed b; number says in which of the frames
   ROW_SUM,        // d = number * sum over a row of a
   ROW_DOT,        // d = number * sum over a row of a * b
+  ROW_SQUARES,    // d = number * sum over a row of (a - b)^2, b one number a row
   ROW_MAXIMUM,    // d = maximum of a row of a
+  NORMAL_GRADIENT,  // the gradient of a row made normal: see normal_gradient
 #define NAME(name, meaning) name,
   UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
 #undef NAME
 };
 
 const char* const OPERATION_NAMES =
-    "PRODUCT PRODUCT_AHEAD SUM SUM_OF_PRODUCT FILL ROW_SUM ROW_DOT ROW_MAXIMUM "
+    "PRODUCT PRODUCT_AHEAD SUM SUM_OF_PRODUCT FILL CONVOLUTION ROW_SUM ROW_DOT ROW_SQUARES ROW_MAXIMUM NORMAL_GRADIENT "
 #define NAME(name, meaning) #name " "
     UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
 #undef NAME
@@ -67,6 +68,8 @@ struct Sequence {
   int32_t reverse, ahead, tile_rows, tile_size, threads;  // ahead: steps of a PRODUCT_AHEAD
   void* totals;  // (threads, total_size), zeros
   i64 total_size;
+  const Frame* frames;  // of the convolutions
+  i64 frame_count, operand_count;
 };
 
 template <class T>
@@ -74,13 +77,15 @@ struct Worker {
   const Sequence& q;
   i64 first, last;  // rows
   T *tile, *totals;
+  std::vector<Convolution<T>>& frames;
+  std::vector<Rows<T>>& now;  // where every operand lies at this step
 
   Rows<T> at(const Operand& o, i64 t, i64 row) const {
     T* base = (T*)o.base + o.offset;
     switch (o.place) {
       case TILE: return {tile + o.step * q.tile_rows + o.offset, o.row, o.column};
       case PACKED: return {base + (q.offsets[t] + row) * o.row, o.row, o.column};
-      case MODULO: return {base + (t + o.shift) % o.period * o.step + row * o.row, o.row, o.column};
+      case MODULO: return {base + ((t + o.shift) & (o.period - 1)) * o.step + row * o.row, o.row, o.column};
       default: return {base + (t + o.shift) * o.step + row * o.row, o.row, o.column};
     }
   }
@@ -113,13 +118,19 @@ struct Worker {
     return at(o, t, first).at == rows.at + m * rows.row;
   }
 
-  void elementwise(const Instruction& i, i64 t, i64 row, int rows) const {
+  Rows<T> here(int operand, i64 row) const {
+    Rows<T> rows = now[operand];
+    if (q.operands[operand].place != TILE) rows.at += row * rows.row;
+    return rows;
+  }
+
+  void elementwise(const Instruction& i, i64 row, int rows) const {
     int n = i.n;
     T s = (T)i.number;
-    Rows<T> d = i.d < 0 ? Rows<T>{} : at(q.operands[i.d], t, row);
-    Rows<T> a = i.a < 0 ? d : at(q.operands[i.a], t, row);
-    Rows<T> b = i.b < 0 ? a : at(q.operands[i.b], t, row);
-    Rows<T> c = i.c < 0 ? a : at(q.operands[i.c], t, row);
+    Rows<T> d = i.d < 0 ? Rows<T>{} : here(i.d, row);
+    Rows<T> a = i.a < 0 ? d : here(i.a, row);
+    Rows<T> b = i.b < 0 ? a : here(i.b, row);
+    Rows<T> c = i.c < 0 ? a : here(i.c, row);
     switch (i.op) {
 #define OP(name, meaning)                              \
   case name:                                           \
@@ -144,8 +155,14 @@ struct Worker {
       case FILL:
         for (int r = 0; r < rows; r++) std::fill(d.at + r * d.row, d.at + r * d.row + n, s);
         break;
-      case ROW_SUM: reduce_rows(rows, n, d, a, a, s, [](T x, T) { return x; }); break;
-      case ROW_DOT: reduce_rows(rows, n, d, a, b, s, [](T x, T y) { return x * y; }); break;
+      case ROW_SUM: reduce_rows(rows, n, d, a, a, s, [](auto x, auto) { return x; }); break;
+      case ROW_DOT: reduce_rows(rows, n, d, a, b, s, [](auto x, auto y) { return x * y; }); break;
+      case ROW_SQUARES: sum_squares(rows, n, d, a, b, s); break;
+      case NORMAL_GRADIENT: normal_gradient(rows, n, d, a, b, c); break;
+      case CONVOLUTION:
+        for (int r = 0; r < rows; r++)
+          frames[(i64)i.number].run(a.at + r * a.row, b.at, i.c < 0 ? nullptr : c.at + r * c.row, d.at + r * d.row);
+        break;
       case ROW_MAXIMUM:
         for (int r = 0; r < rows; r++) {
           const T* A = a.at + r * a.row;
@@ -160,6 +177,7 @@ struct Worker {
   void step(i64 t) const {
     i64 end = first + moving(t);
     const Instruction* stop = q.instructions + q.count;
+    for (size_t k = 0; k < now.size(); k++) now[k] = at(q.operands[k], t, 0);
     for (const Instruction* i = q.instructions; i < stop;) {
       if (is_product(*i)) {
         if (i->op == PRODUCT) product(*i, t, t + 1);
@@ -169,11 +187,11 @@ struct Worker {
       const Instruction* next = i;
       while (next < stop && !is_product(*next)) next++;
       for (i64 row = first; row < end; row += q.tile_rows)
-        for (const Instruction* k = i; k < next; k++) elementwise(*k, t, row, std::min<i64>(q.tile_rows, end - row));
+        for (const Instruction* k = i; k < next; k++) elementwise(*k, row, std::min<i64>(q.tile_rows, end - row));
       i = next;
     }
     if (end < last)
-      for (i64 k = 0; k < q.resting_count; k++) elementwise(q.resting[k], t, end, last - end);
+      for (i64 k = 0; k < q.resting_count; k++) elementwise(q.resting[k], end, last - end);
   }
 
   void run() const {
@@ -210,7 +228,10 @@ void run(const Sequence& q) {
 #pragma omp parallel num_threads(threads) if (threads > 1)
   for (int k = omp_get_thread_num(); k < threads; k += omp_get_num_threads()) {
     T* tile = (T*)aligned_alloc(64, ((i64)std::max(1, q.tile_size) * q.tile_rows * sizeof(T) + 127) / 64 * 64);
-    if (bounds[k] < bounds[k + 1]) Worker<T>{q, bounds[k], bounds[k + 1], tile, (T*)q.totals + k * q.total_size}.run();
+    std::vector<Convolution<T>> frames(q.frames, q.frames + q.frame_count);
+    std::vector<Rows<T>> now(q.operand_count);
+    if (bounds[k] < bounds[k + 1])
+      Worker<T>{q, bounds[k], bounds[k + 1], tile, (T*)q.totals + k * q.total_size, frames, now}.run();
     free(tile);
   }
 }
@@ -242,6 +263,12 @@ EXPORT int gatefield_processor() {
   EXPORT i64 gatefield_packed_size_##suffix(i64 depth, i64 columns) { return Gemm<T>::packed_size(depth, columns); }  \
   EXPORT void gatefield_pack_##suffix(const T* W, i64 depth, i64 columns, i64 row, i64 column, T* out) {              \
     Gemm<T>::pack(W, depth, columns, row, column, out);                                                               \
+  }                                                                                                                   \
+  EXPORT i64 gatefield_packed_kernel_size_##suffix(i64 outputs, i64 depth) {                                          \
+    return Convolution<T>::packed_size(outputs, depth);                                                               \
+  }                                                                                                                   \
+  EXPORT void gatefield_pack_kernel_##suffix(const T* W, i64 outputs, i64 depth, T* out) {                            \
+    Gemm<T>::pack_rows(W, outputs, depth, depth, 1, out);                                                             \
   }                                                                                                                   \
   EXPORT void gatefield_matmul_##suffix(i64 m, i64 n, i64 k, const T* A, i64 ra, i64 ca, const T* B, i64 rb, i64 cb,  \
                                         T* C, i64 ldc, int threads) {                                                 \
