@@ -7,16 +7,19 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch.fx import Node
 
 from .graphs import Value as Traced
 from .graphs import aten
+from .native import rounded_matmul
 from .operations import (
     BINARY,
     CONSTANTS,
     CONVOLUTIONS,
     LOGICAL_NOT,
     LOWERED,
+    MATRIX_PRODUCTS,
     PLACING,
     RESHAPING,
     ROW_WISE,
@@ -42,6 +45,8 @@ def check_lowerable(trace: Trace, node: Node) -> None:
     value = node.meta["value"]
     if isinstance(value, Traced) and node.target not in CONSTANTS and not trace.has_rows(node):
         raise NotTraceable(f"uses {name} on a tensor of shape {value.shape}, where the native kernel wants rows")
+    if isinstance(value, Traced) and value.dtype in (torch.bfloat16, torch.float16):
+        raise NotTraceable(f"computes in {value.dtype}, which the native kernel does for factors of products only")
     if isinstance(value, Traced) and value.shape and value.shape[0] not in (trace.batch, 1) and len(value.shape) > 1:
         raise NotTraceable(f"uses {name} with several entries for a row of the batch")
 
@@ -65,7 +70,7 @@ class Lowering:
     def lower(self, node: Node) -> Any:
         target: Any = node.target
         args: Any = node.args
-        if target is aten.mm.default:
+        if target in MATRIX_PRODUCTS:
             return self._product(node)
         if target in CONSTANTS:
             value = CONSTANTS[target]
@@ -119,7 +124,8 @@ class Lowering:
             weights, transposed = weights.args[0], not transposed
         if self.trace.has_rows(weights) or not self.trace.has_rows(rows):
             raise NotTraceable("multiplies rows of the batch with each other")
-        return Value("PRODUCT", (self.values[rows],), columns, depth, Matrix(weights, transposed, depth, columns))
+        matrix = Matrix(weights, transposed, depth, columns, rounded=node.target is rounded_matmul)
+        return Value("PRODUCT", (self.values[rows],), columns, depth, matrix)
 
     def _convolution(self, node: Node) -> Any:
         """A convolution of rows that are frames, or the gradient of one by its input, which is one too."""

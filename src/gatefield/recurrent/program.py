@@ -203,7 +203,8 @@ class _Assembly:
         table = np.zeros(len(self.order), INSTRUCTION)
         for row, value in zip(table, self.order):
             n = value.width
-            row["op"], row["n"], row["number"] = codes[value.op], n, value.number
+            op = f"ROUNDED_{value.op}" if isinstance(value.key, Matrix) and value.key.rounded else value.op
+            row["op"], row["n"], row["number"] = codes[op], n, value.number
             reads = [-1, -1, -1]
             if value.op in WEIGHTED:
                 assert value.key is not None
@@ -225,8 +226,8 @@ class _Assembly:
                 total_size += (n + 15) // 16 * 16
             else:
                 row["d"] = self._operand(operands, value, value.width)
-        products = np.isin(table["op"], [codes["PRODUCT"], codes["PRODUCT_AHEAD"]])
-        table["b"][np.isin(table["op"], [codes[op] for op in WEIGHTED])] += len(operands)
+        products = np.array([value.op.startswith("PRODUCT") for value in self.order], bool)
+        table["b"][np.isin([value.op for value in self.order], list(WEIGHTED))] += len(operands)
         widest = max((int(n) for n in table["n"][~products]), default=1)
         tile_rows = max(1, min(64, TILE // widest))
         return Program(

@@ -34,12 +34,17 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Weights of a product: the matrix that some tensor holds, perhaps transposed."""
+    """Weights of a product: the matrix that some tensor holds, perhaps transposed; ``rounded``: to bfloat16."""
 
     key: Any
     transposed: bool
     depth: int
     columns: int
+    rounded: bool = False
+
+    def tensor(self, values: Mapping[Any, Tensor]) -> Tensor:
+        """What is packed."""
+        return values[self.key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,13 @@ class Kernel:
         """Weights of one output channel."""
         return self.inputs * math.prod(self.lengths) + (self.bias is not None)
 
-    def matrix(self, values: Mapping[Any, Tensor]) -> Tensor:
-        """(outputs, depth)"""
+    def tensor(self, values: Mapping[Any, Tensor]) -> Tensor:
+        """What is packed: (outputs, depth), contiguous."""
         weights = values[self.key]
         if self.backward:
             weights = weights.transpose(0, 1).flip(tuple(range(2, weights.dim())))
         weights = weights.flatten(1)
-        return weights if self.bias is None else torch.cat([weights, values[self.bias].unsqueeze(1)], 1)
+        return weights.contiguous() if self.bias is None else torch.cat([weights, values[self.bias].unsqueeze(1)], 1)
 
 
 def base(value: Value) -> Value:
