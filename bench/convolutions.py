@@ -3,7 +3,8 @@
     python bench/convolutions.py            measure and judge
     python bench/convolutions.py --json     the same as one line for programs
 
-Deformable convolution: 64 to 64 channels, 3x3, 56x56, batch 8, forward and backward. Local response normalization:
+Deformable convolution, also modulated: 64 to 64 channels, 3x3, 56x56, batch 8, forward and backward, by native code
+and, without a promise, by torch's operations. Local response normalization:
 96 maps of 55x55, batch 16, forward and backward. Sums of signs, packing of the input included: 256 to 256 channels,
 3x3, 28x28, inference, against torch's float32 convolution in both memory formats; native code as this processor runs it
 and as one without VPOPCNTDQ would. The packed layer has K and alpha to multiply by besides.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import cast
@@ -42,11 +44,17 @@ FLOATS = ("float32", "float32 channels-last")
 SIGN_LIMITS = {"avx512-vpopcntdq": 0.142, "avx2": 0.4}  # a seventh, and 1 / 2.5
 LIMITS = [
     Limit("deformable", "convolution", 6.0),
+    Limit("modulated deformable", "convolution", 6.0),
     Limit("LRN", "torch's LRN", 1.0),
     *(Limit(f"signs {level}", other, most) for level, most in SIGN_LIMITS.items() for other in FLOATS),
 ]
 #: What is measured without a promise.
-REPORTED = [("modulated deformable", "convolution"), ("signs baseline", "float32"), ("packed layer", "float32")]
+REPORTED = [
+    ("deformable by torch", "convolution"),
+    ("modulated deformable by torch", "convolution"),
+    ("signs baseline", "float32"),
+    ("packed layer", "float32"),
+]
 
 
 class Mismatch(Exception):
@@ -76,13 +84,26 @@ def deformable() -> dict[str, Callable[[], object]]:
     offset, mask = torch.randn(8, 18, 56, 56), torch.rand(8, 9, 56, 56)
     zero = deformable_convolution(x, torch.zeros_like(offset), weight, padding=1)
     require_equal("deformable convolution at zero offsets", zero, F.conv2d(x, weight, padding=1), 1e-6)
+    first = training(lambda x, w, o: deformable_convolution(x, o, w, padding=1), x, weight, offset)
+    second = training(lambda x, w, o, m: deformable_convolution(x, o, w, mask=m, padding=1), x, weight, offset, mask)
     return {
         "convolution": training(lambda x, w: F.conv2d(x, w, padding=1), x, weight),
-        "deformable": training(lambda x, w, o: deformable_convolution(x, o, w, padding=1), x, weight, offset),
-        "modulated deformable": training(
-            lambda x, w, o, m: deformable_convolution(x, o, w, mask=m, padding=1), x, weight, offset, mask
-        ),
+        "deformable": first,
+        "modulated deformable": second,
+        "deformable by torch": by_torch(first),
+        "modulated deformable by torch": by_torch(second),
     }
+
+
+def by_torch(contestant: Callable[[], object]) -> Callable[[], object]:
+    """The same without native code."""
+
+    def step() -> None:
+        os.environ["GATEFIELD_ENGINE"] = "torch"
+        contestant()
+        del os.environ["GATEFIELD_ENGINE"]
+
+    return step
 
 
 def normalization() -> dict[str, Callable[[], object]]:

@@ -6,8 +6,9 @@
     python bench/memory_problems.py --seeds 3             the median of three runs decides
 
 Every network has the same number of updates on a problem, each on new sequences, and is measured on 1,000 sequences
-that are the same for all. The learning rate is each network's own, as the papers have it; nothing else is. Units are
-chosen for parameters of one order.
+that are the same for all. The learning rate is each network's own, as the papers have it; but for the IRNN's updates
+nothing else is. That one must go slowly on the adding problem, or it loses the identity that it starts from, and has
+three times as many. Units are chosen for parameters of one order.
 
 Claim 4 (Le, Jaitly and Hinton 2015; Bai, Kolter and Koltun 2018): the mean squared error of IRNN, LSTM, GRU and TCN
 falls below 0.01, that of the tanh network stays above 0.15; saying 1 always has 0.167.
@@ -38,11 +39,12 @@ def recurrent(cell: str, units: int) -> dict[str, Any]:
 
 
 class Contestant(NamedTuple):
-    """An encoder and its learning rate on each problem."""
+    """An encoder, its learning rate on each problem, and how many times the updates of the others it has on adding."""
 
     encoder: dict[str, Any]
     adding: float
     copy: float
+    patience: int = 1
 
 
 class Setting(NamedTuple):
@@ -53,14 +55,14 @@ class Setting(NamedTuple):
     batch_size: int
 
 
-SETTINGS: dict[Problem, Setting] = {"adding": Setting(200, 6000, 50), "copy": Setting(100, 3000, 32)}
+SETTINGS: dict[Problem, Setting] = {"adding": Setting(200, 4000, 50), "copy": Setting(100, 3000, 32)}
 CONTESTANTS = {
     "rnn": Contestant(recurrent("elman", 100), adding=1e-3, copy=1e-3),
-    "irnn": Contestant(recurrent("irnn", 100), adding=1e-3, copy=1e-3),
-    "urnn": Contestant(recurrent("unitary-rnn", 128), adding=1e-3, copy=1e-3),
+    "irnn": Contestant(recurrent("irnn", 100), adding=1e-4, copy=1e-3, patience=3),
+    "urnn": Contestant(recurrent("unitary-rnn", 64), adding=1e-3, copy=1e-3),
     "lstm": Contestant(recurrent("lstm", 64), adding=5e-3, copy=1e-3),
     "gru": Contestant(recurrent("gru", 64), adding=5e-3, copy=1e-3),
-    "tcn": Contestant({"name": "tcn", "channels": [20] * 5, "kernel_size": 8}, adding=2e-3, copy=2e-3),
+    "tcn": Contestant({"name": "tcn", "channels": [24] * 4, "kernel_size": 8}, adding=2e-3, copy=2e-3),
 }
 
 
@@ -75,7 +77,7 @@ class Result(NamedTuple):
 
 def run(problem: Problem, name: str, seed: int, updates: int | None, console: Console) -> Result:
     setting, contestant = SETTINGS[problem], CONTESTANTS[name]
-    updates = updates or setting.updates
+    updates = (updates or setting.updates) * (contestant.patience if problem == "adding" else 1)
     epochs = max(1, updates // 200)
     training = {
         "epochs": epochs,

@@ -10,8 +10,9 @@ import pytest
 import torch
 from command_line import gatefield, refused
 
+from gatefield.tasks import sequence_sections
 from gatefield.tasks.dissecting import dissect
-from gatefield.tasks.dissection_sections import SECTIONS
+from gatefield.tasks.picture_sections import SECTIONS
 from gatefield.tasks.run import load
 
 
@@ -107,4 +108,6 @@ def test_what_cannot_be_done_is_said(digits_run, tmp_path):
 def test_the_help_names_every_section():
     command = importlib.import_module("gatefield.cli.commands.dissect").command
     (option,) = (parameter for parameter in command.params if parameter.name == "what")
-    assert option.help.split(".  [")[0] == ", ".join(SECTIONS)
+    pictures, sequences = option.help.removeprefix("Of pictures: ").split(".  [")[0].split(". Of sequences: ")
+    assert pictures == ", ".join(SECTIONS)
+    assert sequences == ", ".join(sequence_sections.SECTIONS)

@@ -16,7 +16,9 @@ from gatefield import load
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.gradient_input import GradientInput
 from gatefield.tasks.attacking import attack, victim_of
-from gatefield.tasks.explaining import Explainable, ExplainableInput, explain, explainable, page
+from gatefield.tasks.exhibits import Text
+from gatefield.tasks.explainable import Explainable, ExplainableInput
+from gatefield.tasks.explaining import explain, explainable, page
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_the_map_is_that_of_the_library(network, pictures, here):
     x = trained.preparation(trained.preparation.from_file(file))
     expected = GradientInput().attribute(trained.model, x, trained.classes.index("7"))[0].sum(0)
     torch.testing.assert_close(explanation.maps[0].heat, expected)
-    assert explanation.target == "7"
+    assert explanation.answer.target == "7"
 
 
 def test_one_map_is_drawn_at_the_pictures_own_size(network, here):
@@ -111,7 +113,7 @@ def test_explain_reads_stdin(network, pictures, here, monkeypatch):
 def test_explain_refuses(network, digits_run, pictures, here):
     file = sorted(pictures.iterdir())[0]
     assert "did you mean 'grad-cam'" in refused("explain", network, file, "--method", "gradcam")
-    assert "features.s2" in refused("explain", network, file, "--layer", "features.s3")
+    assert "features.c3" in refused("explain", network, file, "--layer", "features.s3")
     assert "no layer 'features.s3'" in refused("explain", network, file, "--compare", "--layer", "features.s3")
     assert "class '12'" in refused("explain", network, file, "--target", "12")
     assert "give one of the two" in refused("explain", network, file, "--compare", "--method", "cam")
@@ -125,6 +127,34 @@ def test_explain_refuses(network, digits_run, pictures, here):
     assert (here / "taken.html").read_text() == "mine"
     assert refused("explain", network, here / "missing.png")
     assert not (here / "explain.html").exists()
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    """A run of a network whose convolutions have weights and inputs of one bit."""
+    folder = tmp_path_factory.mktemp("runs") / "binary"
+    model = "model={name: resnet, blocks: [1], block: xnor, stem: cifar, width: 0.25}"
+    outcome = gatefield("train", "digits", model, "data.size=null", "augment=[]", "training.epochs=1", "--out", folder)
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
+def test_a_network_whose_gradients_are_no_derivatives(binary, pictures, here):
+    file = sorted(pictures.iterdir())[0]
+    for method in ("gradient", "integrated-gradients", "smooth-grad", "gradient-input"):
+        message = refused("explain", binary, file, "--method", method)
+        assert "surrogate for its gradient" in message
+        assert "choose occlusion" in message
+    outcome = gatefield("explain", binary, file, "--method", "occlusion", "--json")
+    assert outcome.code == 0, outcome.err
+    outcome = gatefield("explain", binary, file, "--compare", "--json")
+    assert "gradient is left out" in outcome.err
+    assert "occlusion" in {each["method"] for each in json.loads(outcome.out)["maps"]}
+
+
+def test_a_picture_has_one_answer(network, pictures, here):
+    file = sorted(pictures.iterdir())[0]
+    assert "leave the position out" in refused("explain", network, file, "--position", 1)
 
 
 def test_another_task_takes_part_by_one_method(network, here):
@@ -142,7 +172,7 @@ def test_another_task_takes_part_by_one_method(network, here):
         name = "words"
 
         def explainable(self, files):
-            given = ExplainableInput("a file", torch.tensor([[1, 2, 4]]), tokens=["not", "so", "good"])
+            given = ExplainableInput("a file", torch.tensor([[1, 2, 4]]), Text(["not", "so", "good"]))
             return Explainable(Words().eval(), ["bad", "fine"], lambda outputs: outputs.softmax(1), iter([given]))
 
     run = load(network)

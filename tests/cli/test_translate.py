@@ -53,6 +53,13 @@ def test_n_best(run):
     assert len({text for _, text in rows}) == 3
 
 
+def test_phrases_that_must_be_said(run):
+    outcome = gatefield("translate", run, "ein Hund", "zwei Katzen", "--must-contain", "cats", "--must-contain", "two")
+    assert outcome.code == 0
+    assert all({"cats", "two"} <= set(line.split()) for line in outcome.out.splitlines())
+    assert "'wolf', which the network does not know" in refused("translate", run, "ein Hund", "--must-contain", "wolf")
+
+
 def test_json(run):
     answer = json.loads(gatefield("translate", run, "ein Wolf", "--json", "--n-best", 2).out)
     assert set(answer) == {"input", "source", "text", "hypotheses", "unknown"}

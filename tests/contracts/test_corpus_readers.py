@@ -10,6 +10,7 @@ from gatefield.core.discovery import family
 from gatefield.core.errors import DataError
 from gatefield.data.corpus import CaptionedImage, LabelledText, Parts, Recording, Roll, TaggedSentence, TextPair
 from gatefield.data.decode import header
+from gatefield.data.film import Film, FilmReader
 from gatefield.data.reader import (
     CaptionReader,
     LabelledTextReader,
@@ -29,6 +30,7 @@ ITEMS = {
     RecordingReader: Recording,
     RollReader: Roll,
     CaptionReader: CaptionedImage,
+    FilmReader: Film,
 }
 READERS = family(Reader).classes
 CORPUS_READERS = [cls for cls in READERS if issubclass(cls, tuple(ITEMS))]
@@ -104,6 +106,11 @@ def test_items_are_whole(reader):
                     assert header(item.path)
                     assert item.captions
                     assert all(item.captions)
+                case Film():
+                    assert item.frames.dtype == torch.uint8
+                    assert item.frames.dim() == 4
+                    assert item.frames.shape[1] in (1, 3)
+                    assert len(item.frames) > 0
                 case _:
                     pytest.fail(f"{item!r} is no item")
     if isinstance(reader, LabelledTextReader):

@@ -124,6 +124,14 @@ def test_one_number_for_each_part_of_the_input(explainer, case):
     assert not result.requires_grad
 
 
+def test_all_numbers_at_a_place_are_one_where_the_explainer_says_so(explainer, case):
+    if case.name == "symbols" or explainer.per_place:
+        pytest.skip("there is one number a place")
+    result = explainer.attribute(case.model(), case.input(), 1)
+    channels = -1 if case.name == "sequence" else 1
+    assert bool((result == result.select(channels, 0).unsqueeze(channels)).all()) == explainer.shares_places
+
+
 def test_rows_do_not_know_each_other(explainer, case):
     model, x = case.model(), case.input()
     together = explainer.attribute(model, x, torch.tensor([0, 2, 1]))

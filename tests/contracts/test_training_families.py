@@ -26,7 +26,7 @@ REQUIRED = {
 BASES = (UpdateRule, Schedule, Objective)
 MEMBERS = [pytest.param(base, cls, id=f"{base.kind}-{cls.name}") for base in BASES for cls in family(base).classes]
 RULES, SCHEDULES, OBJECTIVES = (family(base).classes for base in BASES)
-OF_OTHER_OUTPUTS = {"crf", "ctc", "frames", "quantiles"}
+OF_OTHER_OUTPUTS = {"beam", "crf", "ctc", "frames", "quantiles"}
 """Units whose outputs are not one number a class; tests/training has a suite for them."""
 OF_CLASSES = [cls for cls in OBJECTIVES if cls.unit not in OF_OTHER_OUTPUTS]
 

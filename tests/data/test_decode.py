@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from gatefield.core.errors import DataError
-from gatefield.data.decode import decode, header
+from gatefield.data.decode import decode, header, seen_part
 
 COLORS = numpy.random.default_rng(0).integers(0, 256, (6, 7, 3), numpy.uint8)
 GREYS = numpy.ascontiguousarray(COLORS[..., 0])
@@ -178,6 +178,24 @@ def test_scaling_takes_the_largest_centred_part(tmp_path):
     scaled = Image.open(tall).resize((8, 24), Image.Resampling.BILINEAR)
     assert torch.equal(decode(tall, 3, (8, 8)), _chw(scaled)[:, 8:16])
     assert torch.equal(decode(path, 3, (4, 12)), _chw(wide))
+
+
+@pytest.mark.parametrize(
+    ("tall", "wide", "size"), [(30, 90, (8, 8)), (90, 31, (10, 20)), (7, 5, (14, 10)), (1, 9, (3, 3))]
+)
+def test_the_part_that_is_seen_is_the_part_that_counts(tmp_path, tall, wide, size):
+    """Pixels outside of it change nothing."""
+    top, left, height, width = seen_part(tall, wide, size)
+    assert 0 <= top <= tall - height
+    assert 0 <= left <= wide - width
+    assert height == tall or width == wide
+    source = numpy.random.default_rng(0).integers(0, 256, (tall, wide), dtype=numpy.uint8)
+    outside = numpy.ones((tall, wide), bool)
+    edge = 1 + round(max(height / size[0], width / size[1]))  # that the filter reaches over
+    outside[max(top - edge, 0) : top + height + edge, max(left - edge, 0) : left + width + edge] = False
+    for name, pixels in (("one", source), ("other", numpy.where(outside, 255 - source, source))):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    assert torch.equal(decode(tmp_path / "one.png", 1, size), decode(tmp_path / "other.png", 1, size))
 
 
 def test_scaling_down_averages_as_torch_does(tmp_path):

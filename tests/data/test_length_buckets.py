@@ -172,10 +172,11 @@ def test_what_comes_next():
 
 def test_a_target_is_given_one_step_late():
     sequences = PairedSequences(Ragged.from_rows([[7, 8, 9], [7]]), Ragged.from_rows([[2, 4, 3], [2, 5, 6, 4, 3]]))
-    (source, lengths, before), targets = sequences.batch(torch.tensor([0, 1]))
+    (source, lengths, before, steps), targets = sequences.batch(torch.tensor([0, 1]))
     assert source.tolist() == [[7, 8, 9], [7, 0, 0]]
     assert lengths.tolist() == [3, 1]
     assert before.tolist() == [[2, 4, 0, 0], [2, 5, 6, 4]]
+    assert steps.tolist() == [2, 4]
     assert targets.tolist() == [[4, 3, IGNORED, IGNORED], [5, 6, 4, 3]]
     assert sequences.lengths.tolist() == [3, 4]
     assert sequences.counts.tolist() == [2, 4]

@@ -44,7 +44,7 @@ def test_dates_numbers_and_names():
     assert series.values.tolist() == [[1, 2.5], [3, -40], [5, 6]]
     assert series.stamps == ["2024-02-28", "2024-02-29", "2024-03-01"]
     assert str(series.frequency) == "day"
-    assert series.notes == ["column 'shop' holds no numbers and is left out"]
+    assert series.notes == ["column 'shop' holds neither numbers nor dates that are known, and is left out"]
     assert series.stamp(4) == "2024-03-03"
 
 
@@ -168,6 +168,7 @@ def test_covariates_reach_into_the_future():
         ("d,v\n2024-01-01,1\n2024-01-02,1e999\n", "line 3: '1e999' in column 'v' is not finite"),
         ("d,v\n2024-01-01,1\n2024-13-02,2\n", "line 3: '2024-13-02' is not a date"),
         ("d,v\n2024-01-01,1\n,2\n", "line 3: '' is not a date"),
+        ("d,v\nsoon,1\n2024-01-02,2\n", "line 2: 'soon' is not a date"),
         ("d,v\n2024-01-01,1\n2024-01-02,1,5\n", "line 3: 3 cells where there are 2 columns"),
         ("d,v\n", "names of columns and no rows"),
         ("", "is empty"),

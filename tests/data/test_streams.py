@@ -82,10 +82,29 @@ def test_streams_carry_their_state_and_count_tokens():
     assert Streams(torch.arange(5), 2, 2).fingerprint() != Streams(torch.arange(1, 6), 2, 2).fingerprint()
 
 
+def test_some_rows_start_anew_wherever_the_run_stands():
+    ids = torch.arange(20_000)
+    streams = Streams(ids, 20, 4, reset_rate=0.1, seed=3)
+    fresh = torch.stack([batch.fresh for batch in streams.epoch(0)])
+    assert fresh.shape == (250, 20)
+    assert abs(float(fresh.double().mean()) - 0.1) < 4 * math.sqrt(0.1 * 0.9 / fresh.numel())
+    assert len(set(fresh.double().sum(0).tolist())) > 5  # each row by itself
+    later = [batch.fresh for batch in streams.epoch(0, start=100)]
+    assert torch.equal(torch.stack(later), fresh[100:])
+    for other in (streams.epoch(1), Streams(ids, 20, 4, reset_rate=0.1, seed=4).epoch(0)):
+        assert not torch.equal(torch.stack([batch.fresh for batch in other]), fresh)
+    parts = [Streams(ids, 20, 4, reset_rate=0.1, seed=3, rank=rank, world=3).epoch(0) for rank in range(3)]
+    together = [torch.cat([batch.fresh for batch in step]) for step in zip(*parts)]
+    assert torch.equal(torch.stack(together), fresh)
+    assert all(batch.fresh is None for batch in Streams(ids, 20, 4).epoch(0))
+
+
 def test_impossible_streams():
     for batch, steps in ((0, 1), (1, 0)):
         with pytest.raises(ArgumentError, match="rows of"):
             Streams(torch.arange(9), batch, steps)
+    with pytest.raises(ArgumentError, match="a chance of 2"):
+        Streams(torch.arange(9), 1, 1, reset_rate=2)
     with pytest.raises(ArgumentError, match="rank 2 of 2"):
         Streams(torch.arange(9), 1, 1, rank=2, world=2)
     for short in (0, 1):

@@ -98,6 +98,11 @@ def test_scaling_of_logarithms_and_constants():
             scaling(unusable)
         with pytest.raises(DataError, match="logarithm"):
             Scaling.fit(unusable, logarithm=True)
+    with pytest.raises(DataError, match=r"the value -2 at step 1 ") as caught:
+        Scaling.fit(torch.tensor([[1.0, 3.0], [2.0, -2.0]]), logarithm=True)
+    assert "logarithm=false" in caught.value.hint
+    with pytest.raises(DataError, match=r"as large as 1e\+300"):
+        Scaling.fit(torch.tensor([[1.0], [1e300]], dtype=torch.float64))
     constant = torch.full((7, 1), 0.1)
     assert Scaling.fit(constant)(constant).abs().max() < 1e-6
     assert Scaling.fit(constant).config()["std"] == [1.0]

@@ -19,7 +19,7 @@ from gatefield.explain.codes import (
     principal_components,
     purity,
 )
-from gatefield.explain.layers import layer_outputs
+from gatefield.functional.layer_outputs import layer_outputs
 from gatefield.models.vision.lenet5 import LeNet5
 from gatefield.recurrent import GRU, Recurrent
 
@@ -147,6 +147,25 @@ def test_t_sne_keeps_neighbors_and_depends_on_the_seed(digits):
     assert neighbor_purity(found, labels) > 0.85
     random = torch.randn(250, 2, generator=torch.Generator().manual_seed(0))
     assert neighbor_purity(random, labels) < 0.3
+
+
+def test_open_tsne_keeps_neighbors_too(digits, monkeypatch):
+    pytest.importorskip("openTSNE")
+    points, labels = digits[0][:250], digits[1][:250]
+    found = embed(points, perplexity=15, seed=1, implementation="openTSNE")
+    assert found.shape == (250, 2)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, embed(points, perplexity=15, seed=1, implementation="fastest"))
+    assert neighbor_purity(found, labels) > 0.85
+    # both implementations put the same points beside each other, far more often than chance would
+    other = embed(points, perplexity=15, seed=1)
+    own, theirs = (nearest_neighbors(each, 6).indices[:, 1:] for each in (found, other))
+    shared = sum(len(set(a) & set(b)) for a, b in zip(own.tolist(), theirs.tolist())) / own.numel()
+    assert shared > 0.3  # by chance 0.02
+    monkeypatch.setattr("gatefield.explain.codes.installed", lambda name: False)
+    with pytest.raises(ArgumentError, match="not installed"):
+        embed(points, perplexity=15, implementation="openTSNE")
+    assert torch.equal(other, embed(points, perplexity=15, seed=1, implementation="fastest"))
 
 
 def test_t_sne_needs_enough_finite_points():

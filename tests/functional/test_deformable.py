@@ -8,9 +8,49 @@ import numpy
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
-from gatefield.core.errors import ArgumentError
+from gatefield.core.errors import ArgumentError, InputError
+from gatefield.functional import deformable_blocks, native
 from gatefield.functional.deformable import deformable_convolution
+
+anew = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(params=["torch", *native.libraries()], autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything holds for torch's operations and for native code of every instruction set of this processor."""
+    if request.param == "torch":
+        monkeypatch.setenv("GATEFIELD_ENGINE", "torch")
+    else:
+        library = native.libraries()[request.param]
+        monkeypatch.setattr(native, "library", lambda: library)
+        monkeypatch.setattr(deformable_blocks, "MANY", 0)  # threads, however little there is to do
+        monkeypatch.setenv("GATEFIELD_ENGINE", "native")
+    return request.param
+
+
+@pytest.fixture
+def compiled(engine: str) -> str:
+    if engine == "torch":
+        pytest.skip("about native code")
+    return engine
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def by_torch(*arguments) -> Tensor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEFIELD_ENGINE", "torch")
+        return deformable_convolution(*arguments)
 
 
 def bilinear(image: numpy.ndarray, y: float, x: float) -> float:
@@ -65,9 +105,9 @@ def draw(kernel, stride, padding, dilation, groups, offset_groups, spread=1.5):
 def test_equals_the_paper(case):
     x, offset, weight, mask = draw(*case)
     ones = torch.ones_like(mask)
-    for modulation, given in ((ones, None), (mask, mask)):
+    for modulation, passed in ((ones, None), (mask, mask)):
         expected = paper(*(t.numpy() for t in (x, offset, weight, modulation)), *case[1:])
-        y = deformable_convolution(x, offset, weight, None, given, *case[1:4])
+        y = deformable_convolution(x, offset, weight, None, passed, *case[1:4])
         torch.testing.assert_close(y, torch.from_numpy(expected), rtol=1e-10, atol=1e-10)
 
 
@@ -133,3 +173,102 @@ def test_shapes_that_do_not_fit(offset, weight, mask, path):
     with pytest.raises(ArgumentError) as caught:
         deformable_convolution(torch.zeros(1, 4, 7, 7), torch.zeros(offset), torch.zeros(weight), None, given)
     assert caught.value.path == (path,)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple:
+    """Any convolution: x, offset, weight, bias, mask, stride, padding, dilation."""
+    groups, offset_groups = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    channels = math.lcm(groups, offset_groups) * draw(st.sampled_from([1, 2, 5, 16, 17]))
+    kernel, stride, padding, dilation = (
+        (draw(st.integers(least, most)), draw(st.integers(least, most)))
+        for least, most in ((1, 3), (1, 3), (0, 2), (1, 2))
+    )
+    size = [max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 6)) for k, d, p in zip(kernel, dilation, padding)]
+    torch.manual_seed(draw(st.integers(0, 1000)))
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    x = torch.randn(draw(st.integers(0, 4)), channels, *size, dtype=dtype)
+    if draw(st.booleans()):
+        x = x.to(memory_format=torch.channels_last)
+    weight = torch.randn(groups * draw(st.integers(1, 3)), channels // groups, *kernel, dtype=dtype)
+    y = F.conv2d(x, weight, None, stride, padding, dilation, groups)
+    taps = offset_groups * kernel[0] * kernel[1]
+    spread = draw(st.sampled_from([0.0, 0.5, 3.0, 100.0]))
+    offset = spread * torch.randn(len(x), 2 * taps, *y.shape[2:], dtype=dtype)
+    mask = torch.randn(len(x), taps, *y.shape[2:], dtype=dtype) if draw(st.booleans()) else None
+    bias = torch.randn(len(weight), dtype=dtype) if draw(st.booleans()) else None
+    return x, offset, weight, bias, mask, stride, padding, dilation
+
+
+@given(case=convolutions(), block=st.sampled_from([1, 2000, 1 << 20]))
+@anew
+def test_native_code_equals_torch(compiled, threads, case, block):
+    """Outputs and all gradients, however small the blocks, and with as many threads as there are."""
+    arguments = [value.requires_grad_() if isinstance(value, Tensor) else value for value in case]
+    tensors = [value for value in arguments if isinstance(value, Tensor)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deformable_blocks, "BLOCK", block)
+        mine, other = deformable_convolution(*arguments), by_torch(*arguments)
+        slope = torch.randn_like(other)
+        mine_gradients, other_gradients = (torch.autograd.grad(y, tensors, slope) for y in (mine, other))
+    tolerance = 1e-4 if mine.dtype == torch.float32 else 1e-11
+    for a, b in zip((mine, *mine_gradients), (other, *other_gradients)):
+        largest = float(b.detach().abs().max()) if b.numel() else 0.0
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance * max(1.0, largest))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_keeps_the_memory_format(compiled, memory_format):
+    x, offset, weight, mask = draw(*CASES[0])
+    y = deformable_convolution(x.to(memory_format=memory_format), offset, weight, None, mask, padding=1)
+    assert y.is_contiguous(memory_format=memory_format)
+
+
+def test_only_wanted_gradients_are_given():
+    """An offset that is not trained, say, or frozen weights."""
+    tensors = draw(*CASES[1])
+    expected = dict(enumerate(_gradients(tensors, [0, 1, 2, 3])))
+    for wanted in ([0], [2], [1, 3]):
+        for place, gradient in zip(wanted, _gradients(tensors, wanted)):
+            torch.testing.assert_close(gradient, expected[place])
+
+
+def _gradients(tensors, wanted):
+    x, offset, weight, mask = leaves = [t.clone().requires_grad_(i in wanted) for i, t in enumerate(tensors)]
+    y = deformable_convolution(x, offset, weight, None, mask, *CASES[1][1:4])
+    return torch.autograd.grad(y.square().sum(), [leaves[place] for place in wanted])
+
+
+@pytest.mark.parametrize("name", ["x", "offset", "mask"])
+def test_a_nan_is_seen(name):
+    tensors = dict(zip(("x", "offset", "weight", "mask"), draw(*CASES[0])))
+    tensors[name][0, 0, 2, 2] = math.nan
+    assert deformable_convolution(**tensors, padding=1).isnan().any()
+
+
+def test_autocast_multiplies_in_half_precision():
+    x, offset, weight, mask = (tensor.float().requires_grad_() for tensor in draw(*CASES[0]))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = deformable_convolution(x, offset, weight, None, mask, padding=1)
+    assert y.dtype == torch.bfloat16
+    exact = deformable_convolution(x, offset, weight, None, mask, padding=1)
+    for mine, right in zip(
+        *(torch.autograd.grad(z.float().square().sum(), (x, offset, weight, mask)) for z in (y, exact))
+    ):
+        assert mine.dtype == torch.float32
+        assert (mine - right).norm() < 0.03 * right.norm()
+
+
+def test_what_has_no_memory_takes_the_torch_path(compiled, monkeypatch):
+    tensors = dict(zip(("x", "offset", "weight", "mask"), draw(*CASES[0])))
+    on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    with pytest.raises(InputError, match="deformable convolutions can only take the torch path"):
+        deformable_convolution(**on_meta, padding=1)
+    monkeypatch.delenv("GATEFIELD_ENGINE")
+    assert deformable_convolution(**on_meta, padding=1).shape == (2, 4, 6, 7)
+
+    def compute(x):
+        return deformable_convolution(**{**tensors, "x": x}, padding=1).square().sum()
+
+    x = tensors["x"].clone().requires_grad_()
+    torch.testing.assert_close(torch.func.grad(compute)(tensors["x"]), *torch.autograd.grad(compute(x), x))

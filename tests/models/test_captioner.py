@@ -9,7 +9,7 @@ from stepper_contract import case as build_case
 
 from gatefield.core.configurable import Spec
 from gatefield.core.errors import ArgumentError, InputError
-from gatefield.models.features import features
+from gatefield.functional.layer_outputs import layer_outputs
 from gatefield.models.language.captioner import Captioner
 from gatefield.models.language.paragraph_captioner import ParagraphCaptioner
 from gatefield.models.model import Model
@@ -72,7 +72,7 @@ def test_a_network_gives_the_codes_and_is_not_trained():
     optimizer.step()
     assert all(torch.equal(value, before[key]) for key, value in model.network.state_dict().items())
     assert not model.network.training
-    codes = features(model.network, images, ["stages.stage3"])["stages.stage3"]
+    codes = layer_outputs(model.network, images, ["stages.stage3"])["stages.stage3"]
     assert torch.equal(model.codes(images), codes)
     alone = Captioner(tuple(codes.shape[1:]), **SMALL)
     alone.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("network.")})

@@ -52,6 +52,25 @@ def test_by_hand(cell):
     torch.testing.assert_close(model(x), torch.stack(expected, 1))
 
 
+def test_patches_are_those_of_torch():
+    model, x = build(size=(3, 4, 6), patch=2), film(size=(3, 4, 6))
+    patches = model._in_patches(x)
+    assert torch.equal(patches, torch.nn.functional.pixel_unshuffle(x, 2))
+    assert torch.equal(model._in_pixels(patches), x)
+    assert model._in_patches(x[:0]).shape == (0, 4, 12, 2, 3)
+
+
+def test_a_forecast_in_patches_is_that_of_their_film():
+    """A network of patches is one of pixels on a film whose channels are the pixels of the patches."""
+    size = (2, 6, 4)
+    one, x = build(size=size, patch=2), film(size=size)
+    other = build(size=(8, 3, 2))
+    other.load_state_dict(one.state_dict())
+    folded = torch.nn.functional.pixel_unshuffle(x, 2)
+    expected = torch.nn.functional.pixel_shuffle(other(folded).view(2, 3, 8, 3, 2), 2)
+    torch.testing.assert_close(one(x), expected.flatten(2))
+
+
 def test_what_moves_is_forecast_to_move_on_the_same_way_elsewhere():
     """Convolutions alone: a shifted film has a shifted forecast, far from the edges; a matrix has none of that."""
     size = (1, 15, 15)
@@ -107,7 +126,12 @@ def test_learns_a_dot_that_moves_one_pixel_a_frame():
 
 
 def test_refuses_what_does_not_fit():
-    for arguments, path in (({"hidden": []}, "hidden"), ({"cell": {"name": "conv-lstm", "kernel_size": [3]}}, "cell")):
+    for arguments, path in (
+        ({"hidden": []}, "hidden"),
+        ({"cell": {"name": "conv-lstm", "kernel_size": [3]}}, "cell"),
+        ({"patch": 2}, "patch"),
+        ({"size": (1, 6, 6), "patch": 2, "cell": "lstm"}, "patch"),
+    ):
         with pytest.raises(ArgumentError) as caught:
             build(**arguments)
         assert caught.value.path == (path,)

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from gatefield.core.errors import ArgumentError, InputError
+from gatefield.functional.target_likelihood import TargetLikelihood
 from gatefield.models.language.language_model import LanguageModel
+from gatefield.training.objective import objective_for
 
 HELO = {"vocabulary": 4, "embedding": None, "encoder": {"cell": "elman", "hidden": [3]}}
 """Catalogue 26: symbols h, e, l, o, one of n each; 4-3-4 units."""
@@ -176,6 +178,32 @@ def test_dropout_acts_in_training_only():
         model.step(texts(2, 1), model.start(texts(2, 0)))
 
 
+# ------------------------------------------------------------------------------------------------ training by samples
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_samples_of_everything_train_as_the_whole_softmax_does(tied):
+    sampled, whole = build(samples=10**7, tied=tied), build(tied=tied)
+    whole.load_state_dict(sampled.state_dict())
+    targets = texts(3, 7).roll(-1, 1).masked_fill(torch.arange(7) >= torch.tensor([[7], [0], [4]]), -100)
+    losses = []
+    for model in (sampled, whole):
+        outputs, _ = model.train()(texts())
+        losses.append(objective_for(model.output).loss(outputs, targets))
+        losses[-1].backward()
+    torch.testing.assert_close(*losses)
+    for one, other in zip(sampled.parameters(), whole.parameters()):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_samples_change_training_alone():
+    sampled, whole = build(samples=2), build()
+    whole.load_state_dict(sampled.state_dict())
+    assert torch.equal(sampled(texts())[0], whole(texts())[0])
+    assert torch.equal(sampled.stream().step(3), whole.stream().step(3))
+    assert isinstance(sampled.train()(texts())[0], TargetLikelihood)
+
+
 # -------------------------------------------------------------------------------------------------- continuous cache
 
 
@@ -233,6 +261,7 @@ def test_the_cache_helps_a_text_that_repeats_itself():
         ({"encoder": {"name": "convolution"}}, "encoder", "foretells"),
         ({"embedding": 3, "tied": True}, "tied", "4 wide and the embedding 3"),
         ({"embedding": None, "tied": True}, "tied", "embedding None"),
+        ({"samples": 0}, "samples", "outside"),
         ({"cache": {"size": 0}}, "cache", "outside"),
         ({"cache": {"weight": 1.0}}, "cache", "outside"),
         ({"vocabulary": 0}, "vocabulary", "outside"),

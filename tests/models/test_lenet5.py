@@ -81,6 +81,21 @@ def transcription(image: numpy.ndarray, weights: dict[str, numpy.ndarray]) -> nu
     return ((f6 - weights["classifier.output.codes"]) ** 2).sum(1)
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "gelu", "tanh", "scaled-tanh", "sigmoid"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_activates_before_pooling_as_far_as_anyone_can_tell(activation, pooling):
+    """The order of the lectures, written out, has the same outputs and gradients."""
+    torch.manual_seed(0)
+    net = LeNet5((1, 20, 23), 3, activation=activation, pooling=pooling).double()
+    x = torch.randn(4, 1, 20, 23, generator=SOURCE, dtype=torch.float64)
+    f, pool = net.classifier.c5_activation, {"max": F.max_pool2d, "average": F.avg_pool2d}[pooling]
+    written = net.classifier(pool(f(net.features.c3(pool(f(net.features.c1(x)), 2))), 2))
+    torch.testing.assert_close(net(x), written, rtol=1e-14, atol=1e-14)
+    weights = list(net.parameters())
+    mine, other = (torch.autograd.grad(y.square().sum(), weights) for y in (net(x), written))
+    torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(("padding", "smallest"), [("auto", 12), (2, 12), (0, 16)])
 def test_smallest_image(padding, smallest):
     net = LeNet5((3, smallest, smallest + 9), 4, padding=padding)

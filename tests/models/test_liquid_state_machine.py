@@ -110,9 +110,13 @@ def test_a_lone_neuron_stays_below_its_threshold():
 
 @pytest.mark.slow
 def test_separates_jittered_templates_that_a_read_out_of_raw_spikes_does_not():
-    """Claim 19. Two templates with equal spike counts, one the other backward, followed by 50 ms that they share."""
+    """Claim 19. Two templates with equal spike counts, one the other backward, followed by 50 ms that they share.
+
+    In one of ten draws (number 2) each spike of one template has a spike of the other within 11 ms, mostly within 6, at
+    a jitter of 4: five liquids reach 87 to 95 % there, larger ones and other read-outs no more.
+    """
     with_liquid, without = [], []
-    for seed in range(5):
+    for seed in range(10):
         source = torch.Generator().manual_seed(seed)
         forward = poisson_spikes(torch.full((200, 1), 40.0), generator=source)
         shared = poisson_spikes(torch.full((50, 1), 40.0), generator=source)
@@ -126,9 +130,10 @@ def test_separates_jittered_templates_that_a_read_out_of_raw_spikes_does_not():
         raw = F.pad(_filtered(spikes), (1, 0), value=1.0)
         W = ridge(raw[train], 2 * F.one_hot(labels[train]) - 1, 1e-3).float()
         without.append(((raw[~train] @ W.T).argmax(1) == labels[~train]).double().mean().item())
-    assert sorted(with_liquid)[2] >= 0.95
-    assert sorted(without)[2] < 0.95
-    assert numpy.mean(without) < numpy.mean(with_liquid) - 0.05
+    assert sorted(with_liquid)[1] >= 0.95
+    assert numpy.median(without) < 0.9
+    assert all(own >= other for own, other in zip(with_liquid, without))
+    assert numpy.mean(without) < numpy.mean(with_liquid) - 0.1
 
 
 def _filtered(spikes: torch.Tensor) -> torch.Tensor:

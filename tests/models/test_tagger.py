@@ -76,6 +76,19 @@ def test_letters_tell_what_an_unknown_word_is():
     assert (found == labels[50:]).double().mean() > 0.95
 
 
+def test_dropped_words_are_unknown_in_training_only():
+    model, seen = build(word_dropout=0.3), []
+    model.embedding.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    given = torch.randint(2, 9, (50, 40), generator=torch.Generator().manual_seed(4))
+    model(given)
+    model.train()(given)
+    in_evaluation, in_training = seen
+    assert torch.equal(in_evaluation, given)
+    dropped = in_training != given
+    assert (in_training[dropped] == 1).all()
+    assert abs(float(dropped.double().mean()) - 0.3) < 4 * math.sqrt(0.3 * 0.7 / 2000)
+
+
 def test_a_delay_lets_a_forward_net_see_what_follows():
     """The label of a word is the next word; without delay nothing better than chance is possible."""
     x = torch.randint(4, (128, 12), generator=torch.Generator().manual_seed(0))
@@ -138,6 +151,7 @@ def test_a_chain_learns_what_a_softmax_cannot():
     [
         ({"bio_tags": ["O", "B-x", "I-x"]}, "bio_tags", "for a CRF"),
         ({"output": "crf", "bio_tags": ["O"]}, "bio_tags", "1 names for 3"),
+        ({"vocabulary": 1, "word_dropout": 0.1}, "word_dropout", "no unknown word"),
         ({"output": "crf", "bio_tags": ["O", "B-x", "I-y"]}, "bio_tags", "never begins"),
         ({"characters": {"embedding": 3}}, "letters", "no alphabet"),
         ({"characters": {"colour": 3}, "letters": 4}, "characters", "colour"),

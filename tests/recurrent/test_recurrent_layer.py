@@ -533,3 +533,22 @@ def test_a_step_that_breaks_its_promise_is_named(monkeypatch, cell, message):
 def test_recurrent_weights_are_orthogonal_gate_by_gate():
     for gate in recurrent_weights(7, gates=3).split(7):
         close(gate @ gate.T, torch.eye(7), 1e-5)
+
+
+@pytest.mark.parametrize("cell", [LSTM, GRU, Elman])
+def test_inference_mode_runs_what_no_grad_runs(cell):
+    """A plan that is made in inference mode is the one of `no_grad`, also on tensors that were made there."""
+    layer = Recurrent(cell(5, 7))
+    with torch.inference_mode():
+        x = torch.randn(3, 4, 5)
+        output, _ = layer(x)
+        paths = layer.fast_path(x)
+    with torch.no_grad():
+        again, _ = layer(x.clone())
+        assert layer.fast_path(x) == paths
+    assert torch.equal(output, again)
+    assert not output.requires_grad
+    assert layer(x.clone())[0].requires_grad
+    with torch.no_grad():
+        fresh = Recurrent(cell(5, 7))
+        assert fresh.fast_path(torch.randn(3, 4, 5)) == paths

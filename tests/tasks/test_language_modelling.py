@@ -12,6 +12,7 @@ from gatefield import load, train
 from gatefield.core.errors import ArgumentError
 from gatefield.data.readers.text_file import TextFile
 from gatefield.decoding import Beam, Forbidden, Greedy, Sampling, forced
+from gatefield.models.language.language_model import ContinuousCache
 from gatefield.tasks import language_modelling
 from gatefield.tasks.generating import generate
 from gatefield.tasks.language_modelling import LanguageModelling
@@ -185,6 +186,41 @@ def test_rare_words_are_unknown(tmp_path):
     assert run.task.unknown("a rare c d") == ["rare", "d"]
     assert next(run.predict("a rare"))["symbols"][1]["symbol"] == "<unk>"
     assert "perplexity" in run.task.describe(run.evaluate())
+
+
+@pytest.mark.parametrize("decoder", [Greedy(), Sampling(1.0, seed=3), Beam(width=2)])
+def test_a_cache_is_no_part_of_a_writer(words, monkeypatch, decoder):
+    (plain,) = say(words, decoder, "Well", length=12)
+    measured = words.evaluate("test")["loss"]
+    monkeypatch.setattr(words.task.network, "cache", ContinuousCache(size=50, flatness=5.0, weight=0.9))
+    monkeypatch.setattr(words.task, "_last", None)
+    assert say(words, decoder, "Well", length=12) == [plain]
+    assert words.evaluate("test")["loss"] != measured  # it is back for reading
+
+
+def test_rows_start_anew_in_training_alone(hello):
+    _, documents = hello.task.part("train")
+    batches = hello.task.batches(documents, 4, True, hello.session)
+    assert batches.reset_rate == 0.01
+    assert any(batch.fresh.any() for batch in batches.epoch(0))
+    assert all(batch.fresh is None for batch in hello.task.batches(documents, 4, False, hello.session).epoch(0))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_model_trained_by_samples_is_measured_by_the_whole_softmax(tmp_path, tied):
+    """Words that follow each other in a circle are learned by heart, from 4 draws of 13 symbols at a time."""
+    (tmp_path / "text.txt").write_text("a b c d e f g h i j " * 120)
+    training = Training(epochs=12, batch_size=4, optimizer={"name": "adam", "learning_rate": 0.02})  # type: ignore[arg-type]
+    model = {**SMALL, "embedding": 16, "tied": tied, "samples": 4}
+    run = train(
+        task(tmp_path / "text.txt", tokens={"name": "whitespace"}, model=model, training=training), out=tmp_path / "run"
+    )
+    assert run.evaluate()["perplexity"] < 1.2
+    (said,) = say(run, Greedy(), "a b", length=4)
+    assert said.text.split() == ["c", "d", "e", "f"]
+    again = load(run.folder.path)
+    assert again.evaluate() == run.evaluate()
+    assert again.task.network.samples == 4
 
 
 @pytest.mark.parametrize("room", [1, 300, 1 << 24])

@@ -74,7 +74,7 @@ def test_a_byte_that_is_not_utf8_is_named():
 def test_an_explanation_points_at_the_word(run):
     (found,) = explain(run, ["it was quite dull with the plot"], ["gradient-input", "occlusion"], target="bad")
     for each in found.maps:
-        assert found.input.tokens[int(each.heat.argmax())] == "dull", each.method
+        assert found.input.exhibit.tokens[int(each.heat.argmax())] == "dull", each.method
 
 
 def test_the_report_tells_the_baselines_and_the_mistakes(run):

@@ -15,9 +15,10 @@ from gatefield.core.console import Console
 from gatefield.core.errors import ArgumentError, DataError, InputError
 from gatefield.data.corpus import TextPair
 from gatefield.data.readers.pair_lines import PairLines
-from gatefield.decoding import Beam, Greedy, forced
+from gatefield.decoding import Beam, Greedy, forced, search_margins
 from gatefield.tasks import translation_metrics
 from gatefield.tasks.run import Run
+from gatefield.tasks.searching_trainer import SearchingTrainer
 from gatefield.tasks.task import Session
 from gatefield.tasks.translating import searching, translate
 from gatefield.tasks.translation import Translation
@@ -234,6 +235,87 @@ def test_every_model_that_translates(model, tmp_path):
             own.looked("1 2", ["one"])
     else:
         assert own.looked("1 2", ["one"]).weights.shape == (2, 3)
+
+
+def test_phrases_that_must_be_said(run):
+    own = run.task
+    (free, plain), (bound, other) = (
+        [found[0] for found in translate(own.network, own.codecs, Beam(4), ["3 0", "1"], None, phrases)]
+        for phrases in ((), ("one zero", "three"))
+    )
+    assert (free.text, plain.text) == ("three zero", "one")
+    for found in (bound, other):
+        assert "one zero" in found.text
+        assert "three" in found.text
+    (answer,) = own.predict(run.session, ["3 0"], top=3, must_contain=["two"])
+    assert all("two" in hypothesis["symbols"] for hypothesis in answer["hypotheses"])
+    with pytest.raises(ArgumentError, match="cannot be kept on the way"):
+        translate(own.network, own.codecs, Greedy(), ["3"], None, ["two"])
+    for phrase, message in (("two five", "'five', which the network does not know"), ("", "is empty")):
+        with pytest.raises(InputError, match=message) as caught:
+            translate(own.network, own.codecs, Beam(2), ["3"], None, [phrase])
+        assert caught.value.hint
+
+
+BSO = {"width": 3, "after": 8, "grow": 1, "score": "sum"}
+SEARCH = {"name": "unnormalized-beam", "width": 2, "score": "sum"}
+
+
+@pytest.fixture(scope="module")
+def searching_run(tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("searching")
+    return train(task(numbers(folder), beam_search_optimization=BSO, decoder=SEARCH), out=folder / "run")
+
+
+def test_a_beam_search_takes_part_in_training(searching_run):
+    metrics = searching_run.evaluate()
+    assert metrics["exact"] > 0.9
+    assert load(searching_run.folder.path).evaluate() == metrics
+    assert [answer["text"] for answer in searching_run.predict(["3 2", "0"], top=2)] == ["three two", "zero"]
+    (answer,) = searching_run.task.predict(
+        searching_run.session, ["3"], decoder=searching(searching_run.task.decoder, None, 4)
+    )
+    assert len(answer["hypotheses"]) == 4
+
+
+def test_margins_of_the_trainer_are_those_of_the_search(searching_run):
+    own = searching_run.task
+    items = [TextPair("3 2", "three one", ""), TextPair("1", "two", "")]
+    (batch,) = own.batches(items, 2, False, Session()).epoch(0)
+    begin, end = own.codecs.target.vocabulary.begin, own.codecs.target.vocabulary.end
+    trainer = SearchingTrainer(own.model, own.beam_search_optimization, begin, end).eval()
+    with torch.no_grad():
+        found = trainer(*batch.inputs)
+        for k, place in enumerate(batch.indices.tolist()):
+            item = items[place]
+            target = torch.tensor([own.codecs.target.encode(item.target)[1:]])
+            source = torch.tensor([own.codecs.source.encode(item.source)])
+            state = own.network.start((source, None))
+            lengths = torch.tensor([target.shape[1]])
+            alone = search_margins(own.network, state, begin, end, target, lengths, 3, "one", "sum")
+            torch.testing.assert_close(found.gold[k, : target.shape[1]], alone.gold[0], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(found.rival[k, : target.shape[1]], alone.rival[0], atol=1e-4, rtol=1e-4)
+    trainer.tell(Progress(0, 12))
+    assert trainer(*batch.inputs).gold.shape == batch.targets.shape
+    trainer.train()
+    assert trainer(*batch.inputs).shape[:2] == batch.targets.shape  # logits, in its first epochs
+    trainer.tell(Progress(9, 12))
+    assert trainer(*batch.inputs).gold.shape == batch.targets.shape
+    assert trainer.training
+    trainer.eval()
+
+
+def test_beam_search_optimization_needs_scores_and_their_beam(tmp_path):
+    with pytest.raises(ArgumentError, match="scores of its own and no probabilities") as caught:
+        task(numbers(tmp_path), beam_search_optimization=BSO)
+    assert "unnormalized-beam" in caught.value.hint
+    with pytest.raises(ArgumentError, match="scores of its own"):
+        task(numbers(tmp_path), beam_search_optimization=BSO, decoder="unnormalized-beam")  # of the last symbol
+    small = {"name": "transformer", "width": 8, "heads": 2, "levels": 1, "feedforward": 8}
+    own = task(numbers(tmp_path), model=small, decoder=SEARCH, beam_search_optimization=BSO)
+    own.prepare(Session())
+    with pytest.raises(ArgumentError, match="'transformer' does not tell the scores"):
+        own.trainer(own._untrained)
 
 
 def test_models_that_do_not_translate_are_refused(tmp_path):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatefield.core.errors import ArgumentError
-from gatefield.training.carried import map_tensors, rebuilt, tensors_in
+from gatefield.training.carried import map_tensors, rebuilt, started_anew, tensors_in
 from gatefield.training.checkpoint import Checkpoints
 from gatefield.training.forward import Forward
 from gatefield.training.loop import fit
@@ -109,6 +109,90 @@ def test_validation_carries_a_state_of_its_own(tmp_path):
         expected = functional.cross_entropy(z.flatten(0, 1), torch.cat(streams.targets, 1).flatten())
     best = history.records[history.best_epoch - 1]
     assert best["validation_loss"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+class Looped(nn.Module):
+    """A recurrent network with an initial state that is learned, its rows first."""
+
+    returns_state = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.embedding, self.recurrent, self.output = nn.Embedding(4, 5), nn.Linear(5, 5), nn.Linear(5, 4)
+        self.initial = nn.Parameter(torch.randn(5))
+
+    def forward(self, tokens: Tensor, state=None):
+        (h,) = state or (self.initial.expand(len(tokens), -1),)
+        outputs = [h.new_zeros(len(tokens), 0, 4)]
+        for x in self.embedding(tokens).unbind(1):
+            h = torch.tanh(x + self.recurrent(h))
+            outputs.append(self.output(h)[:, None])
+        return torch.cat(outputs, 1), (h,)
+
+
+class Restarted(NamedTuple):
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+    indices: Tensor
+    size: int
+    share: float
+    fresh: Tensor
+
+
+FRESH = [[False, True], [True, False], [False, False], [True, True], [False, True]]
+
+
+class Restarting(Streams):
+    """The same, and in some mini-batches a row starts anew."""
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Restarted]:  # type: ignore[override]
+        for number, batch in enumerate(super().epoch(epoch, start), start):
+            yield Restarted(*batch, torch.tensor(FRESH[number]))
+
+
+def fit_restarting(folder, batches: Streams) -> Looped:
+    folder.mkdir(exist_ok=True)
+    model = Looped()
+    training = Training(epochs=2, optimizer={"name": "sgd", "learning_rate": 0.5}, checkpoint_seconds=0)  # type: ignore[arg-type]
+    fit(model, CrossEntropy(), training, batches, None, Checkpoints(folder))
+    return model
+
+
+def test_a_row_that_starts_anew_starts_from_the_initial_state_and_trains_it(tmp_path):
+    model, streams = Looped(), Streams(5)
+    optimizer = torch.optim.SGD(model.parameters(), 0.5)
+    for _ in range(2):
+        states: list[Tensor | None] = [None, None]
+        for x, t, fresh in zip(streams.inputs, streams.targets, FRESH):
+            optimizer.zero_grad()
+            rows = []
+            for row in range(2):  # each row by itself: anew is without a state
+                state = states[row]
+                z, (h,) = model(x[row : row + 1], None if state is None or fresh[row] else (state,))
+                states[row] = h.detach()
+                rows.append(z)
+            functional.cross_entropy(torch.cat(rows).flatten(0, 1), t.flatten()).backward()
+            optimizer.step()
+    found = fit_restarting(tmp_path, Restarting(5))
+    for parameter, expected in zip(found.parameters(), model.parameters()):
+        torch.testing.assert_close(parameter, expected, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(fit_restarting(tmp_path / "never", Streams(5)).initial, found.initial, atol=1e-3)
+
+
+def test_a_run_with_rows_that_start_anew_resumes_to_the_same_bits(tmp_path):
+    unbroken = fit_restarting(tmp_path / "unbroken", Restarting(5))
+    with pytest.raises(KeyboardInterrupt):
+        fit_restarting(tmp_path / "broken", Restarting(5, stop=4))
+    resumed = fit_restarting(tmp_path / "broken", Restarting(5))
+    for parameter, expected in zip(resumed.parameters(), unbroken.parameters()):
+        assert torch.equal(parameter, expected)
+
+
+def test_a_state_that_grows_cannot_start_anew():
+    with pytest.raises(ArgumentError, match="grows") as caught:
+        started_anew(torch.tensor([True]), [torch.zeros(1, 0, 3)], [torch.zeros(1, 7, 3)])
+    assert "reset_rate" in caught.value.hint
 
 
 def test_targets_of_padding_do_not_count():

@@ -59,6 +59,17 @@ def decode(
     return torch.from_numpy(array[None] if channels == 1 else numpy.ascontiguousarray(array.transpose(2, 0, 1)))
 
 
+def seen_part(tall: int, wide: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part of a picture of ``tall`` x ``wide`` pixels that `decode` scales to ``size`` (height, width).
+
+    Returns:
+        Its top, left, height and width: the largest centred part of that aspect, to whole pixels.
+    """
+    left, top, right, bottom = _centred(tall, wide, size)
+    rows, columns = max(round(bottom - top), 1), max(round(right - left), 1)
+    return (tall - rows) // 2, (wide - columns) // 2, rows, columns
+
+
 def header(path: pathlib.Path) -> tuple[int, int, bool]:
     """Height and width as a person sees them, and whether the image is grey, from the header alone.
 
@@ -119,10 +130,15 @@ def _to_bytes(values: numpy.ndarray, label: str) -> numpy.ndarray:
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The largest centred part of aspect ``size`` (height, width), scaled to it."""
     height, width = size
-    scale = min(image.width / width, image.height / height)
-    left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
-    box = (max(left, 0), max(top, 0), min(left + width * scale, image.width), min(top + height * scale, image.height))
-    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=_centred(image.height, image.width, size))
+
+
+def _centred(tall: int, wide: int, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the largest centred part of aspect ``size`` of a picture ``tall`` x ``wide``."""
+    height, width = size
+    scale = min(wide / width, tall / height)
+    left, top = (wide - width * scale) / 2, (tall - height * scale) / 2
+    return max(left, 0), max(top, 0), min(left + width * scale, wide), min(top + height * scale, tall)
 
 
 def _check_pixels(image: Image.Image, label: str) -> None:

@@ -123,8 +123,9 @@ class ContinuedSequences:
 class PairedSequences:
     """A sequence that becomes another, as in translation.
 
-    Targets have begin and end already. Inputs ``(source (count, time), lengths, y_0 .. y_T-1 (count, time'))``, targets
-    ``y_1 .. y_T``, padding `IGNORED`. The length of a pair is that of the longer.
+    Targets have begin and end already. Inputs ``(source (count, time), lengths, y_0 .. y_T-1 (count, time'),
+    lengths)``, targets ``y_1 .. y_T``, padding `IGNORED`. The length of a pair is that of the longer. The model is told
+    the lengths of targets too, so that its output layer spends nothing on padding.
 
     Raises:
         DataError: different numbers of sources and targets, or a target without begin and end.
@@ -141,8 +142,10 @@ class PairedSequences:
         self.lengths = torch.maximum(sources.lengths, self.counts)
 
     def batch(self, indices: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        before, _ = self._before.padded(indices)
-        return (*self.sources.padded(indices), before), self._after.padded(indices, IGNORED)[0]
+        return (
+            (*self.sources.padded(indices), *self._before.padded(indices)),
+            self._after.padded(indices, IGNORED)[0],
+        )
 
     def fingerprint(self) -> int:
         return self.targets.fingerprint(self.sources.fingerprint())

@@ -51,12 +51,15 @@ class Scaling(Configurable):
         """
         if len(training) == 0:
             raise DataError("there is no training step to measure mean and deviation on", hint="give a longer series")
-        if logarithm and not (training > 0).all():
-            hint = "set logarithm=false: only positive values have one"
-            raise DataError("a value is not positive and has no logarithm", hint=hint)
+        if logarithm:
+            _require_positive(training, "set logarithm=false")
         values = training.double().log() if logarithm else training.double()
         mean = values.mean(0)
         std = (values - mean).square().mean(0).sqrt()
+        if not bool(std.isfinite().all()):
+            largest = float(training[:, ~std.isfinite()].abs().max())
+            hint = "look for a wrong value, or count in larger units"
+            raise DataError(f"values as large as {largest:g} have no deviation that a computer can hold", hint=hint)
         # What rounding leaves of a constant column is no deviation.
         std = torch.where(std > 1e-12 * values.abs().amax(0), std, torch.ones_like(std))
         return cls(mean.tolist(), std.tolist(), logarithm)
@@ -68,15 +71,23 @@ class Scaling(Configurable):
             DataError: a logarithm of a value that is not positive.
         """
         values = values.double()
-        if self.logarithm and not (values > 0).all():
-            hint = "train with logarithm=false: only positive values have one"
-            raise DataError("a value is not positive and has no logarithm", hint=hint)
+        if self.logarithm:
+            _require_positive(values, "train with logarithm=false")
         return ((values.log() if self.logarithm else values) - self._mean) / self._std
 
     def inverse(self, scaled: Tensor) -> Tensor:
         """The values whose scaled ones these are."""
         values = scaled.double() * self._std + self._mean
         return values.exp() if self.logarithm else values
+
+
+def _require_positive(values: Tensor, advice: str) -> None:
+    """Raise unless all of ``values`` (..., time, columns) have a logarithm."""
+    wrong = ~(values > 0)
+    if wrong.any():
+        *_, step, _ = wrong.nonzero()[0].tolist()
+        message = f"the value {float(values[wrong][0]):g} at step {step} is not positive and has no logarithm"
+        raise DataError(message, hint=f"{advice}: only positive values have one")
 
 
 class Window(NamedTuple):

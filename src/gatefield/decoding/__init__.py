@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .beam import Beam
+from .beam_search_optimization import BeamSearchOptimization, search_margins
 from .constraints import Constraint, Forbidden, Lexicon, Prefix
 from .ctc import BestPath, CTCDecoder, PrefixBeam
 from .decoder import Decoder
@@ -11,15 +12,18 @@ from .greedy import Greedy
 from .hypothesis import Hypothesis
 from .language_model import LanguageModel, SteppedLanguageModel
 from .length_penalty import GNMT, Average, LengthPenalty, NoPenalty
+from .must_contain import MustContain
 from .sampling import Sampling
 from .stepper import AttentiveStepper, Stepper
 from .trace import Node, Trace
+from .unnormalized_beam import UnnormalizedBeam
 
 __all__ = [
     "GNMT",
     "AttentiveStepper",
     "Average",
     "Beam",
+    "BeamSearchOptimization",
     "BestPath",
     "CTCDecoder",
     "Constraint",
@@ -30,6 +34,7 @@ __all__ = [
     "LanguageModel",
     "LengthPenalty",
     "Lexicon",
+    "MustContain",
     "NoPenalty",
     "Node",
     "Prefix",
@@ -38,5 +43,7 @@ __all__ = [
     "SteppedLanguageModel",
     "Stepper",
     "Trace",
+    "UnnormalizedBeam",
     "forced",
+    "search_margins",
 ]

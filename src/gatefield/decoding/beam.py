@@ -12,15 +12,16 @@ from torch import Tensor
 from ..core.arguments import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ..core.configurable import named
 from ..core.errors import ArgumentError
+from .banks import continue_banks
 from .constraints import Constraint, ConstraintStates
 from .coverage import Coverage
 from .decoder import Decoder, Request
 from .groups import Continuations, by_group, continue_groups
 from .hypothesis import Hypothesis
 from .length_penalty import LengthPenalty
+from .lookahead import Lookahead
 from .n_best import NBest
-from .stepper import Stepper, accumulator, advance, at_step, require_distribution
-from .top import block_maxima
+from .stepper import Stepper, accumulator, at_step, require_distribution
 from .trace import Trace
 
 
@@ -41,6 +42,9 @@ class Beam(Decoder):
 
     With ``groups``, the beam is several smaller ones, and a group pays for symbols that groups before it chose in
     the same step. That penalty steers the search; scores are without it. Each group gives its own best hypotheses.
+
+    Where constraints demand something, as `MustContain`, the places are shared among hypotheses that have said as much
+    of it (`banks`), and nothing is returned that has not said it all.
 
     Args:
         width: hypotheses that are followed; one is greedy decoding where there is no length penalty.
@@ -110,53 +114,60 @@ class Beam(Decoder):
         best = NBest(count, self.groups, self.hypotheses // self.groups, dtype, device)
         coverage = Coverage(stepper, self.coverage) if self.coverage else None
         automata = ConstraintStates(constraints, count, device)
+        if automata.demands and self.groups > 1:
+            message = "a beam in groups cannot keep places for what must be said"
+            raise ArgumentError(message, hint="set groups=1, or leave the constraint out", path=("groups",))
 
         alive = torch.arange(count, device=device)  # a row is a sentence that is still followed; this is its number
         tokens, parents = request.begin[:, None], alive.new_zeros(count, 1)
         scores = torch.zeros(count, 1, dtype=dtype, device=device)
         penalties = torch.zeros_like(scores)
         for step in itertools.count():
-            rows = self._unsettled(best, alive, request.limits[alive], step, scores, penalties)
+            complete = automata.complete() if automata.demands else None
+            rows = self._unsettled(best, alive, request.limits[alive], step, scores, penalties, complete)
             if not len(rows):
                 return best.hypotheses(trace), trace
             alive, tokens, parents, scores = alive[rows], tokens[rows], parents[rows], scores[rows]
             automata.keep(rows)
             state = stepper.reorder(state, rows, parents)
-            log_probabilities, state = advance(stepper, tokens, state, step)
+            ahead, state = Lookahead.of(stepper, tokens, state, step)
             if step == 0:
-                request.require_vocabulary(log_probabilities.shape[2])
-            maxima = block_maxima(log_probabilities)
-            require_distribution(maxima, scores > -torch.inf, at_step(step, alive))
+                request.require_vocabulary(ahead.values.shape[2])
+            require_distribution(ahead.likeliest()[..., None], scores > -torch.inf, at_step(step, alive))
             penalties = coverage.add(state, rows, parents, dtype) if coverage else torch.zeros_like(scores)
 
             if constraints:
-                log_probabilities = automata.apply(log_probabilities)
-                maxima = block_maxima(log_probabilities)
-            live, ended = continue_groups(
-                log_probabilities,
-                maxima,
-                scores,
-                self.width,
-                self.groups,
-                self.diversity,
-                request.end,
-                step >= self.minimum,
-            )
+                ahead = ahead.restricted(automata)
+            ends = request.end, step >= self.minimum
+            if automata.demands:
+                live, ended = continue_banks(ahead, scores, automata, self.width, *ends)
+            else:
+                live, ended = continue_groups(ahead, scores, self.width, self.groups, self.diversity, *ends)
             trace.extend(alive, live, ended)
-            self._offer(best, alive, ended, step, penalties)
+            if request.end is not None:
+                self._offer(best, alive, ended, step, penalties)
             parents, tokens, scores = (column.flatten(1) for column in (live.parents, live.tokens, live.scores))
             automata.advance(parents, tokens)
             penalties = penalties.gather(1, parents)
         raise AssertionError("a search ends when its limits are reached")
 
     def _unsettled(
-        self, best: NBest, alive: Tensor, limits: Tensor, step: int, scores: Tensor, penalties: Tensor
+        self,
+        best: NBest,
+        alive: Tensor,
+        limits: Tensor,
+        step: int,
+        scores: Tensor,
+        penalties: Tensor,
+        complete: Tensor | None,
     ) -> Tensor:
-        """The rows whose search goes on after ``step`` steps. Hypotheses at their limit are offered as they are."""
+        """The rows whose search goes on after ``step`` steps. Hypotheses at their limit are offered as they are, if
+        they are ``complete``."""
         open_scores = by_group(scores, self.groups)
         expired = limits <= step
         if expired.any():
-            cut = by_group(scores / self._divisor(scores, step) + penalties, self.groups)
+            cut = scores / self._divisor(scores, step) + penalties
+            cut = by_group(cut if complete is None else cut.masked_fill(~complete, -torch.inf), self.groups)
             slots = torch.arange(scores.shape[1], device=scores.device).expand_as(scores)
             best.offer(alive[expired], cut[expired], step - 1, by_group(slots, self.groups)[expired])
         reachable = open_scores.amax(2) / self._divisor(scores, limits[:, None])

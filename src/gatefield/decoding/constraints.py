@@ -1,4 +1,5 @@
-"""What a hypothesis may say: given beginnings, symbols it must not use, words of a lexicon.
+"""What a hypothesis may say: given beginnings, symbols it must not use, words of a lexicon. For what it must say see
+`must_contain`.
 
 A constraint is an automaton whose state is one whole number a hypothesis. Decoders keep these numbers beside the
 model's state and put them in the same order. Constraints choose among the model's symbols and do not touch their
@@ -20,9 +21,13 @@ class Constraint:
 
     Attributes:
         largest: the largest symbol it names; -1 for none.
+        demands: whether there is something that a hypothesis must say; `complete`, `progress` and `wanted` tell of it.
+        named: the symbols that it may ever forbid; None: any.
     """
 
     largest: int = -1
+    demands: bool = False
+    named: Sequence[int] | None = None
 
     def start(self, sentences: int) -> Tensor:
         """The first state of each sentence: int64 (sentences,)."""
@@ -32,9 +37,25 @@ class Constraint:
         """Which symbols may follow: bool (n, w, vocabulary), or what expands to it; ``state`` is (n, w)."""
         raise NotImplementedError
 
+    def restrict(self, values: Tensor, state: Tensor) -> None:
+        """Write -inf into ``values`` (n, w, vocabulary) for what may not follow."""
+        values.masked_fill_(~self.allowed(state, values.shape[2]), -torch.inf)
+
     def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
         """The states after ``tokens`` (n, w). Hypotheses that are no longer followed may say what is not allowed."""
         return state
+
+    def complete(self, state: Tensor) -> Tensor:
+        """Which hypotheses have said all that they must: bool, of the shape of ``state``."""
+        return torch.ones_like(state, dtype=torch.bool)
+
+    def progress(self, state: Tensor) -> Tensor:
+        """How much of what they must hypotheses have said, in symbols: int64, of the shape of ``state``."""
+        return torch.zeros_like(state)
+
+    def wanted(self, state: Tensor) -> Tensor:
+        """Symbols by which hypotheses come nearer to being complete: (n, w, count), -1 for none."""
+        return state.new_zeros(*state.shape, 0)
 
 
 class Forbidden(Constraint):
@@ -45,13 +66,12 @@ class Forbidden(Constraint):
     """
 
     def __init__(self, tokens: Collection[int]) -> None:
-        self.tokens = torch.tensor(sorted(_symbols(tokens)), dtype=torch.int64)
+        self.named = sorted(symbols_of(tokens))
+        self.tokens = torch.tensor(self.named, dtype=torch.int64)
         self.largest = max(tokens, default=-1)
 
-    def allowed(self, state: Tensor, vocabulary: int) -> Tensor:
-        mask = torch.ones(1, 1, vocabulary, dtype=torch.bool, device=state.device)
-        mask[..., self.tokens.to(state.device)] = False
-        return mask
+    def restrict(self, values: Tensor, state: Tensor) -> None:
+        values.index_fill_(2, self.tokens.to(state.device), -torch.inf)
 
 
 class Prefix(Constraint):
@@ -63,7 +83,7 @@ class Prefix(Constraint):
 
     def __init__(self, prefixes: Sequence[Sequence[int]]) -> None:
         self.count, self.width = len(prefixes), max(map(len, prefixes), default=0) + 1
-        rows = [[*_symbols(prefix), *[-1] * (self.width - len(prefix))] for prefix in prefixes]
+        rows = [[*symbols_of(prefix), *[-1] * (self.width - len(prefix))] for prefix in prefixes]
         self.tokens = torch.tensor(rows, dtype=torch.int64).flatten()  # state: place in it; -1 is where all is free
         self.largest = int(self.tokens.max()) if rows else -1
 
@@ -97,7 +117,7 @@ class Lexicon(Constraint):
         nodes, whole = 1, set()
         for sequence in sequences:
             node = 0
-            for token in _symbols(sequence):
+            for token in symbols_of(sequence):
                 if (node, token) not in edges:
                     edges[node, token], nodes = nodes, nodes + 1
                 node = edges[node, token]
@@ -143,15 +163,51 @@ class ConstraintStates:
         self.constraints = list(constraints)
         self.states = [constraint.start(sentences).to(device)[:, None] for constraint in constraints]
 
-    def apply(self, log_probabilities: Tensor) -> Tensor:
-        """``log_probabilities`` (n, w, vocabulary) with -inf for what is not allowed."""
-        vocabulary = log_probabilities.shape[2]
+    def apply(self, values: Tensor) -> Tensor:
+        """A copy of ``values`` (n, w, vocabulary) with -inf for what is not allowed."""
+        if not self.constraints:
+            return values
+        copied = values.clone()
+        self.restrict(copied)
+        return copied
+
+    def restrict(self, values: Tensor) -> None:
+        """Write -inf into ``values`` (n, w, vocabulary) for what is not allowed."""
+        vocabulary = values.shape[2]
         for constraint, state in zip(self.constraints, self.states):
             if constraint.largest >= vocabulary:
                 message = f"a constraint names the symbol {constraint.largest} of a vocabulary of {vocabulary}"
                 raise ArgumentError(message, hint="symbols are whole numbers in [0, vocabulary)", path=("constraints",))
-            log_probabilities = log_probabilities.masked_fill(~constraint.allowed(state, vocabulary), -torch.inf)
-        return log_probabilities
+            constraint.restrict(values, state)
+
+    @property
+    def named(self) -> set[int] | None:
+        """The symbols that constraints may ever forbid; None: any."""
+        lists = [constraint.named for constraint in self.constraints]
+        return None if None in lists else {symbol for named in lists for symbol in named or ()}
+
+    @property
+    def demands(self) -> bool:
+        """Whether there is something that hypotheses must say."""
+        return any(constraint.demands for constraint in self.constraints)
+
+    def complete(self) -> Tensor:
+        """Which hypotheses have said all that they must: bool (n, w)."""
+        parts = [constraint.complete(state) for constraint, state in zip(self.constraints, self.states)]
+        return torch.stack(parts).all(0)
+
+    def wanted(self) -> Tensor:
+        """Symbols by which hypotheses come nearer to being complete: (n, w, count), -1 for none."""
+        return torch.cat([constraint.wanted(state) for constraint, state in zip(self.constraints, self.states)], 2)
+
+    def progress(self, hypotheses: Tensor, tokens: Tensor) -> Tensor:
+        """`Constraint.progress` of all constraints together, if hypotheses ``hypotheses`` (n, count) went on by
+        ``tokens`` (n, count)."""
+        after = [
+            constraint.progress(constraint.advance(state.gather(1, hypotheses), tokens))
+            for constraint, state in zip(self.constraints, self.states)
+        ]
+        return torch.stack(after).sum(0)
 
     def advance(self, hypotheses: Tensor, tokens: Tensor) -> None:
         """Each hypothesis now is the old one ``hypotheses`` (n, w) followed by ``tokens`` (n, w)."""
@@ -165,7 +221,12 @@ class ConstraintStates:
         self.states = [state[sentences] for state in self.states]
 
 
-def _symbols(tokens: Collection[int]) -> list[int]:
+def symbols_of(tokens: Collection[int]) -> list[int]:
+    """``tokens`` as whole numbers of 0 or more.
+
+    Raises:
+        ArgumentError: a negative one.
+    """
     symbols = [int(token) for token in tokens]
     if any(symbol < 0 for symbol in symbols):
         raise ArgumentError(f"{min(symbols)} is no symbol", hint="symbols are whole numbers of 0 or more")

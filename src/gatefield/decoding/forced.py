@@ -62,7 +62,7 @@ def forced(
     everyone = torch.arange(count, device=device)
     tokens, parents = request.begin[:, None], symbols.new_zeros(count, 1)
     for step in range(steps):
-        log_probabilities, state = advance(stepper, tokens, stepper.reorder(state, everyone, parents), step)
+        log_probabilities, state = advance(stepper.step, tokens, stepper.reorder(state, everyone, parents), step)
         vocabulary = log_probabilities.shape[2]
         if step == 0:
             request.require_vocabulary(vocabulary)

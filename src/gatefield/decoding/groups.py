@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .lookahead import Lookahead
 from .top import best_continuations, block_maxima
 
 
@@ -33,8 +34,7 @@ def by_group(slots: Tensor, groups: int) -> Tensor:
 
 
 def continue_groups(
-    log_probabilities: Tensor,
-    maxima: Tensor,
+    ahead: Lookahead,
     scores: Tensor,
     width: int,
     groups: int,
@@ -50,8 +50,7 @@ def continue_groups(
         argmax over (i, v) of  s_i + log p(v | y_i) - diversity * (how often the groups before g follow v in this step)
 
     Args:
-        log_probabilities: (n, w, vocabulary), w being ``width``, or 1 at the beginning.
-        maxima: their `block_maxima`.
+        ahead: of w hypotheses, w being ``width``, or 1 at the beginning.
         scores: (n, w).
         may_end: whether the end symbol may come now.
 
@@ -60,22 +59,21 @@ def continue_groups(
 
     Reference: Vijayakumar et al. (2018), algorithm 1.
     """
-    n, w, vocabulary = log_probabilities.shape
+    n, w, vocabulary = ahead.values.shape
     share = width // groups
-    used = log_probabilities.new_zeros(n, vocabulary) if groups > 1 else None
+    used = ahead.values.new_zeros(n, vocabulary) if groups > 1 else None
     found: list[tuple[Continuations, Continuations]] = []
     for group in range(groups):
         first, count = (0, 1) if w == 1 else (group * share, share)
-        own, own_maxima, own_scores = (part[:, first : first + count] for part in (log_probabilities, maxima, scores))
-        augmented = own
+        own, own_scores = ahead.some(first, count), scores[:, first : first + count]
+        values, maxima = own.values, own.maxima
         if used is not None and group:
-            augmented = own - diversity * used[:, None]
-            own_maxima = block_maxima(augmented)
+            values = values - diversity * used[:, None]
+            maxima = block_maxima(values)
         wanted = share if end is None else 2 * share
-        sums, hypotheses, tokens = best_continuations(augmented, own_maxima, own_scores, wanted)
-        values = own.flatten(1).gather(1, hypotheses * vocabulary + tokens).to(scores.dtype)
-        values = values.masked_fill(sums == -torch.inf, -torch.inf)
-        columns = [hypotheses + first, tokens, values, own_scores.gather(1, hypotheses) + values]
+        sums, hypotheses, tokens = best_continuations(values, maxima, own_scores - own.normalizers, wanted)
+        found_values = own.log_probabilities(hypotheses, tokens).masked_fill(sums == -torch.inf, -torch.inf)
+        columns = [hypotheses + first, tokens, found_values, own_scores.gather(1, hypotheses) + found_values]
         missing = wanted - sums.shape[1]
         if missing:
             columns = [F.pad(c, (0, missing), value=-torch.inf if c.is_floating_point() else 0) for c in columns]
@@ -92,12 +90,13 @@ def _divided(found: Continuations, share: int, end: int | None, may_end: bool) -
     """What goes on and what has ended of (n, count), best first; both (n, share)."""
     is_end = found.tokens == (-1 if end is None else end)
     order = is_end.byte().argsort(dim=1, stable=True)[:, :share]
-    live = _without(Continuations(*(column.gather(1, order) for column in found)), is_end.gather(1, order))
+    live = without(Continuations(*(column.gather(1, order) for column in found)), is_end.gather(1, order))
     best = Continuations(*(column[:, :share] for column in found))
-    return live, _without(best, ~is_end[:, :share] if may_end else torch.ones_like(is_end[:, :share]))
+    return live, without(best, ~is_end[:, :share] if may_end else torch.ones_like(is_end[:, :share]))
 
 
-def _without(found: Continuations, gone: Tensor) -> Continuations:
+def without(found: Continuations, gone: Tensor) -> Continuations:
+    """``found`` but for those that are ``gone``."""
     return found._replace(
         log_probabilities=found.log_probabilities.masked_fill(gone, -torch.inf),
         scores=found.scores.masked_fill(gone, -torch.inf),

@@ -44,7 +44,7 @@ class SteppedLanguageModel:
             symbol = torch.tensor([[prefix[k - 1] if k else self.begin]])
             # The state is a copy: other prefixes go on from the one that is kept.
             copied = self.stepper.reorder(state, torch.zeros(1, dtype=torch.int64), torch.zeros_like(symbol))
-            log_probabilities, state = advance(self.stepper, symbol, copied, k)
+            log_probabilities, state = advance(self.stepper.step, symbol, copied, k)
             live = torch.ones(1, 1, dtype=torch.bool)
             require_distribution(log_probabilities, live, lambda row, slot: f"after the labels {prefix}")
             self._known[prefix[:k]] = log_probabilities[0, 0], state

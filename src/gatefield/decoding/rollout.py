@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.errors import ArgumentError
 from .constraints import Constraint, ConstraintStates
 from .decoder import Request
 from .hypothesis import Hypothesis
@@ -39,6 +40,9 @@ def roll_out(
     """
     sentences, device = len(request.begin), request.begin.device
     automata = ConstraintStates(constraints, sentences, device)
+    if automata.demands:
+        message = "hypotheses that do not compete cannot be kept on the way to what they must say"
+        raise ArgumentError(message, hint="search by beam, or leave the constraint out", path=("constraints",))
     alive, tokens = torch.arange(sentences, device=device), request.begin[:, None]
     parents = torch.zeros_like(tokens)
     lengths = torch.zeros(sentences, count, dtype=torch.int64, device=device)  # steps, with the one of the end symbol
@@ -52,7 +56,7 @@ def roll_out(
         automata.keep(rows)
         if step == 1 or len(rows) < before:  # otherwise everyone stays in place
             state = stepper.reorder(state, rows, parents)
-        log_probabilities, state = advance(stepper, tokens, state, step)
+        log_probabilities, state = advance(stepper.step, tokens, state, step)
         if step == 0:
             request.require_vocabulary(log_probabilities.shape[2])
         require_distribution(log_probabilities, ~stopped[alive, : tokens.shape[1]], at_step(step, alive))

@@ -20,6 +20,9 @@ class Stepper(Protocol):
 
     Rows are laid out (sentences n, hypotheses w); every tensor of a state begins with the dimension n. What is per
     sentence, as the memory of an encoder, is never repeated for the hypotheses.
+
+    A stepper whose probabilities come of a softmax may have ``scores(tokens, state)`` too: what `step` answers before
+    the softmax, in memory of its own. A beam then leaves out to write what it does not look at (`Lookahead`).
     """
 
     @property
@@ -71,14 +74,16 @@ def accumulator(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-def advance(stepper: Stepper, tokens: Tensor, state: Any, step: int) -> tuple[Tensor, Any]:
-    """One step of ``stepper``; its answer has the right shape.
+def advance(
+    step_of: Callable[[Tensor, Any], tuple[Tensor, Any]], tokens: Tensor, state: Any, step: int
+) -> tuple[Tensor, Any]:
+    """One step of a stepper, given its ``step`` or ``scores``; the answer has the right shape.
 
     Raises:
         ArgumentError: the model has no symbol for a token it is to read, or its answer is not (n, w, vocabulary).
     """
     try:
-        log_probabilities, state = stepper.step(tokens, state)
+        log_probabilities, state = step_of(tokens, state)
     except IndexError as error:
         symbols = f"{int(tokens.min())} to {int(tokens.max())}"
         hint = "symbols lie in [0, vocabulary): is 'begin' the symbol that the model was trained with?"
@@ -98,7 +103,7 @@ def require_distribution(log_probabilities: Tensor, live: Tensor, place: Callabl
     """Refuse what no search can go on from.
 
     Args:
-        log_probabilities: (n, w, vocabulary), or maxima of parts of the vocabulary.
+        log_probabilities: (n, w, vocabulary), or the largest of each hypothesis, (n, w, 1).
         live: bool (n, w), which of them matter.
         place: row and slot of a fault -> where that is, for the message.
 

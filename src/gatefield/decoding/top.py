@@ -40,28 +40,26 @@ def block_maxima(values: Tensor) -> Tensor:
     return torch.cat([maxima, values[..., even:].amax(2, keepdim=True)], 2)
 
 
-def best_continuations(
-    log_probabilities: Tensor, maxima: Tensor, scores: Tensor, k: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def best_continuations(values: Tensor, maxima: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """The ``k`` best of all continuations of a sentence's hypotheses by one symbol.
 
-        argmax^k over (i, v) of  s_i + log p(v | i)
+        argmax^k over (i, v) of  s_i + values_iv
 
     of equal ones the lower hypothesis, then the lower symbol first. The vocabulary is read once: the k best lie in
     the k blocks of neighbouring symbols that have the largest maxima.
 
     Args:
-        log_probabilities: (n, w, vocabulary).
+        values: (n, w, vocabulary).
         maxima: their `block_maxima`.
         scores: (n, w), -inf for a hypothesis that is not followed.
 
     Returns:
         Sums, hypotheses and symbols, all (n, min(k, w * vocabulary)). Where a sum is -inf the rest means nothing.
     """
-    w, vocabulary = log_probabilities.shape[1:]
+    w, vocabulary = values.shape[1:]
     k = min(k, w * vocabulary)
     if w * vocabulary <= _SMALL:
-        sums, flat = first_largest((log_probabilities + scores[..., None]).flatten(1), k)
+        sums, flat = first_largest((values + scores[..., None]).flatten(1), k)
         return sums, flat // vocabulary, flat % vocabulary
     blocks = maxima.shape[2]
     _, chosen = first_largest((maxima + scores[..., None]).flatten(1), min(k, w * blocks))
@@ -69,8 +67,8 @@ def best_continuations(
     hypothesis, begin = chosen // blocks, chosen % blocks * BLOCK
     symbol = begin[..., None] + torch.arange(BLOCK, device=chosen.device)
     flat = (hypothesis * vocabulary)[..., None] + symbol.clamp(max=vocabulary - 1)
-    values = log_probabilities.flatten(1).gather(1, flat.flatten(1)).view_as(flat)
-    values = (values + scores.gather(1, hypothesis)[..., None]).masked_fill(symbol >= vocabulary, -torch.inf)
-    sums, best = first_largest(values.flatten(1), k)
+    near = values.flatten(1).gather(1, flat.flatten(1)).view_as(flat)
+    near = (near + scores.gather(1, hypothesis)[..., None]).masked_fill(symbol >= vocabulary, -torch.inf)
+    sums, best = first_largest(near.flatten(1), k)
     place = best // BLOCK
     return sums, hypothesis.gather(1, place), (begin.gather(1, place) + best % BLOCK).clamp(max=vocabulary - 1)

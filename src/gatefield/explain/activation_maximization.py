@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
-from .layers import evaluating, find_layer, layer_outputs
+from ..functional.layer_outputs import evaluating, find_layer, layer_outputs
 
 
 class Maximized(NamedTuple):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..functional.layer_outputs import Inputs, find_layer, run
 from .explainer import Explainer
-from .layers import Inputs, find_layer, run
 from .places import as_channels_second, enlarged, find_places
 from .scores import Evidence, Target, first
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
 from ..core.extras import installed
-from .layers import Inputs, evaluating, layer_outputs
+from ..functional.layer_outputs import Inputs, evaluating, layer_outputs
 
 Metric = Literal["euclidean", "cosine"]
 
@@ -112,7 +112,8 @@ def embed(
     if implementation != "scikit-learn" and has_open_tsne:
         import openTSNE  # pyright: ignore[reportMissingImports]
 
-        found = openTSNE.TSNE(perplexity=perplexity, random_state=seed).fit(values)
+        # it takes any number, whatever its annotation says
+        found = openTSNE.TSNE(perplexity=perplexity, random_state=seed).fit(values)  # pyright: ignore[reportArgumentType]
         return torch.tensor(found, dtype=torch.float32)
     from sklearn.manifold import TSNE
 

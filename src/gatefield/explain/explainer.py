@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.configurable import Configurable
-from .layers import Inputs, evaluating
+from ..functional.layer_outputs import Inputs, evaluating
 from .scores import Target
 from .true_gradients import true_gradients
 
@@ -24,6 +24,7 @@ class Explainer(Configurable):
         differentiates: it needs gradients, and refuses networks whose gradients are not derivatives.
         per_place: it gives one number a place of the input, (rows, *places), not one for each of its numbers.
         signed: below zero means "against the class"; else only the size counts.
+        shares_places: all numbers at one place of the input are given the same one.
     """
 
     kind: ClassVar[str] = "explainer"
@@ -31,6 +32,7 @@ class Explainer(Configurable):
     differentiates: ClassVar[bool] = True
     per_place: ClassVar[bool] = False
     signed: ClassVar[bool] = True
+    shares_places: ClassVar[bool] = False
 
     def attribute(self, model: nn.Module, input: Inputs, target: Target = None, layer: str | None = None) -> Tensor:
         """How much each part of ``input`` counts for the class ``target``.

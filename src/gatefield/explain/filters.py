@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError
-from .layers import Inputs, evaluating, find_layer, layer_outputs, leaf_outputs
+from ..functional.layer_outputs import Inputs, evaluating, find_layer, layer_outputs, leaf_outputs
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

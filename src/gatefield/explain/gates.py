@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, suggest
-from .layers import Inputs, evaluating, run
+from ..functional.layer_outputs import Inputs, evaluating, run
 
 
 class Gated(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..functional.layer_outputs import Inputs
 from .explainer import Explainer
 from .layer_gradient import layer_gradient
-from .layers import Inputs
 from .places import enlarged, find_places
 from .scores import Target
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..functional.layer_outputs import Inputs
 from .explainer import PointExplainer
-from .layers import Inputs
 from .scores import Scores, Target
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
-from .layers import evaluating
+from ..functional.layer_outputs import evaluating
 
 
 def gradient_by_layer(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> dict[str, float]:

@@ -11,8 +11,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..core.errors import InputError
+from ..functional.layer_outputs import Inputs
 from .explainer import PointExplainer
-from .layers import Inputs
 from .scores import Scores, Target
 
 

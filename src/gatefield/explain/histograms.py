@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
-from .layers import Inputs, evaluating, layer_outputs
+from ..functional.layer_outputs import Inputs, evaluating, layer_outputs
 
 
 class Histogram(NamedTuple):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..core.arguments import Interval, PositiveFloat
 from ..core.errors import InputError
+from ..functional.layer_outputs import Inputs
 from .explainer import PointExplainer
-from .layers import Inputs
 from .scores import Scores, Target
 
 ROWS = 64  # that one pass takes

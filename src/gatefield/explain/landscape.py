@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, suggest
-from .layers import evaluating
+from ..functional.layer_outputs import evaluating
 
 #: A step in the space of weights: parameter -> change.
 Direction = dict[str, Tensor]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
-from .layers import Inputs, find_layer, run
+from ..functional.layer_outputs import Inputs, find_layer, run
 from .places import Channels, Places, SpatialLayer, as_channels_second
 from .scores import Evidence, Target, derivative, first, replaced
 

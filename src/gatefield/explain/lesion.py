@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError
-from .layers import Inputs, evaluating, find_layer, run
+from ..functional.layer_outputs import Inputs, evaluating, find_layer, run
 
 #: Measures a network, without gradients: its error rate or its accuracy, for example. A number or a scalar tensor.
 Score = Callable[[nn.Module], Any]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..core.arguments import Interval, PositiveInt
 from ..core.errors import ArgumentError
+from ..functional.layer_outputs import Inputs, run
 from .explainer import Explainer
-from .layers import Inputs, run
 from .places import Places, find_places
 from .scores import Evidence, Target, repeated
 
@@ -41,6 +41,7 @@ class Occlusion(Explainer):
     name = "occlusion"
     reference = "zeiler2014"
     differentiates = False
+    shares_places = True
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError
-from .layers import evaluating, find_layer
+from ..functional.layer_outputs import evaluating, find_layer
 from .lesion import residual_blocks
 
 

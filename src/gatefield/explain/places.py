@@ -18,7 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _MaxPoolNd
 
 from ..core.errors import ArgumentError, InputError, nearest
-from .layers import Inputs, run
+from ..functional.layer_outputs import Inputs, run
 from .scores import belongs_to_rows, first
 
 #: Which axis holds the channels: the second, (rows, channels, *places), or the last, (rows, *places, channels).
@@ -56,12 +56,14 @@ class Places:
         inner: those of them whose output is worth a map by default. That of the network's own outputs is not, where it
             has one a step; nor that of a full connection, applied to each place by itself, which may well weigh the
             places of another layer.
+        same: the name of a layer around another whose very output it puts out -> that one's.
     """
 
     input: tuple[int, ...]
     channels: Channels | None
     layers: list[SpatialLayer]
     inner: list[SpatialLayer]
+    same: dict[str, str]
 
     def layer(self, name: str) -> SpatialLayer:
         """The spatial layer called ``name``.
@@ -70,7 +72,7 @@ class Places:
             ArgumentError: it is not one of them; names the nearest.
         """
         for layer in self.layers:
-            if layer.name == name:
+            if layer.name == self.same.get(name, name):
                 return layer
         names = [layer.name for layer in self.layers]
         close = nearest(name, names) or names[-3:]
@@ -109,15 +111,16 @@ def find_places(model: nn.Module, inputs: Inputs) -> Places:
                 hooks.callback(module.register_forward_hook(functools.partial(look.after, name)).remove)
         outputs = run(model, row)
     layers = look.found()
+    same = {name: inside for name, inside in look.same.items() if look.runs[name] == 1}
     while isinstance(outputs, tuple):
         outputs = outputs[0]
     inner = [layer for layer in layers if look.outputs[layer.name][0].shape != outputs.shape]
     inner = [layer for layer in inner if not isinstance(model.get_submodule(layer.name), nn.Linear)] or inner
     if not x.is_floating_point():
-        return Places(tuple(x.shape[1:]), None, layers, inner)
+        return Places(tuple(x.shape[1:]), None, layers, inner, same)
     if x.dim() < 3:
-        return Places((), None, layers, inner)
-    return Places(_sizes(x, look.first_channels), look.first_channels, layers, inner)
+        return Places((), None, layers, inner, same)
+    return Places(_sizes(x, look.first_channels), look.first_channels, layers, inner, same)
 
 
 def _sizes(x: Tensor, channels: Channels) -> tuple[int, ...]:
@@ -132,7 +135,8 @@ class _Look:
         self.channels: Channels = -1 if sequence or x.dim() < 3 else 1
         self.first_channels: Channels = self.channels
         self.outputs: dict[str, tuple[Tensor, Channels]] = {}
-        self.versions: set[tuple[int, int]] = set()
+        self.versions: dict[tuple[int, int], str] = {}
+        self.same: dict[str, str] = {}
         self.runs = collections.Counter[str]()
         self.latest: Tensor | None = None
         self.steps = x.shape[1] if sequence else None
@@ -150,8 +154,10 @@ class _Look:
         if isinstance(module, nn.RNNBase) and not module.batch_first:
             return
         version = (id(y), y._version)
-        if version not in self.versions:  # a tensor seen is kept, so that its id is not used again
-            self.versions.add(version)
+        if version in self.versions:
+            self.same[name] = self.versions[version]
+        else:  # a tensor seen is kept, so that its id is not used again
+            self.versions[version] = name
             if y.dim() == 3 and not isinstance(module, (*_SECOND, *_LAST)):
                 self._turn(y)
             self.latest = y

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
-from .layers import Inputs, find_layer, layer_outputs, run
+from ..functional.layer_outputs import Inputs, find_layer, layer_outputs, run
 
 #: A class for every row; or one for each, (rows,); or, of outputs with more axes, a place such as (step, class).
 Target = int | Tensor | tuple[int, ...] | None

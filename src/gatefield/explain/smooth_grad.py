@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ..core.arguments import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ..core.seeding import generator
+from ..functional.layer_outputs import Inputs
 from .explainer import PointExplainer
-from .layers import Inputs
 from .scores import Scores, Target
 
 

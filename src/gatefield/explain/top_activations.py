@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
+from ..functional.layer_outputs import Inputs, evaluating, layer_outputs
 from ..functional.receptive_field import ReceptiveField
-from .layers import Inputs, evaluating, layer_outputs
 
 #: From the first to behind the last input cell along each spatial axis.
 Box = tuple[slice, ...]

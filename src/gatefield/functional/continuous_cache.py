@@ -72,9 +72,12 @@ def with_cache(
     usable = known[:, None] & (age >= 0) & (age < size)
     scores = (flatness * h @ keys.transpose(1, 2)).masked_fill(~usable, torch.finfo(h.dtype).min)
     chances = scores.softmax(2).masked_fill(~usable, 0)
-    p_cache = torch.zeros_like(log_p).scatter_add(2, words[:, None].expand(-1, time, -1), chances)
-    mixed = ((1 - weight) * log_p.exp() + weight * p_cache).log()
-    log_p = torch.where(usable.any(2, keepdim=True), mixed, log_p)
+    read, place = words.unique(return_inverse=True)  # few of all words: what is done for each costs little for these
+    p_cache = chances.new_zeros(*chances.shape[:2], len(read))
+    p_cache = p_cache.scatter_add(2, place[:, None].expand(-1, time, -1), chances)
+    share = weight * usable.any(2, keepdim=True).to(log_p.dtype)
+    log_p = log_p + torch.log1p(-share)
+    log_p.index_copy_(2, read, (log_p.index_select(2, read).exp() + share * p_cache).log())
 
     last = hidden.gather(1, (size + ends)[:, None, None].expand(-1, 1, h.shape[2]))[:, 0]
     kept = [last_steps(part, size + ends, size) for part in (keys, words, known)]

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..core.errors import InputError
-from ..core.native_library import demanded_engine, has_memory
+from ..core.native_library import demanded_engine
 from . import native
 from .binarize import signs
 
@@ -70,7 +69,7 @@ def sign_convolution(x: Tensor, kernels: Tensor, stride: int = 1, padding: int =
     Raises:
         InputError: GATEFIELD_ENGINE demands native code, and there is none for these arguments.
     """
-    library = _library(x, kernels)
+    library = native.library_for("sums of signs", x, kernels)
     if library and _fits(x, kernels, stride, padding, groups):
         real = x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float32)  # no sign changes
         sums = library.sign_convolution(real.resolve_neg(), kernels.contiguous(), stride, padding, groups)
@@ -85,29 +84,6 @@ def sign_convolution_path() -> SignPath:
     """What computes `sign_convolution` of tensors on this processor; GATEFIELD_ENGINE has its say."""
     library = None if demanded_engine() in ("torch", "reference") else native.library()
     return cast(SignPath, library.level) if library else "torch"
-
-
-def _library(x: Tensor, kernels: Tensor) -> native.Library | None:
-    """The library, if native code can and may have these tensors."""
-    engine = demanded_engine()
-    if engine in ("torch", "reference"):
-        return None
-    obstacle = _obstacle(x, kernels)
-    if obstacle and engine == "native":
-        message = "GATEFIELD_ENGINE=native, but sums of signs can only take the torch path"
-        raise InputError(message, hint=f"{obstacle}; unset GATEFIELD_ENGINE to let the library choose")
-    return None if obstacle else native.library()
-
-
-def _obstacle(x: Tensor, kernels: Tensor) -> str:
-    """Why native code is out of the question, if it is."""
-    if x.device.type != "cpu" or kernels.device.type != "cpu":
-        return f"native code runs on processors, x is on {x.device}"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return "the model is being compiled or exported"
-    if not (has_memory(x) and has_memory(kernels)):
-        return "a transformation of torch runs the call"
-    return "" if native.library() else "installed without a C++ compiler"
 
 
 def _fits(x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int) -> bool:

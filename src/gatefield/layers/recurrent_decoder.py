@@ -14,6 +14,7 @@ from ..functional.map_rows import map_rows
 from ..recurrent import Cell, Recurrent, map_state
 from ..recurrent.state import LayerState, named_state
 from .attention.attention import Attention, Memory
+from .prepared_decoder import PreparedDecoder
 from .token_embedding import TokenEmbedding
 
 Order = Literal["luong", "bahdanau"]
@@ -38,15 +39,18 @@ class DecoderState(NamedTuple):
 
     def reorder(self, sentences: Tensor, hypotheses: Tensor) -> DecoderState:
         """Sentences ``sentences`` (m,), and of each the hypotheses named, (m, w'); both int64."""
-        place = sentences[:, None]
         memory, summary = self.memory, self.summary
-        n = self.hidden[0][0].shape[0]
+        n, w = self.hidden[0][0].shape[:2]
+        rows = (sentences[:, None] * w + hypotheses).flatten()
+
+        def chosen(values: Tensor) -> Tensor:
+            return values.flatten(0, 1).index_select(0, rows).unflatten(0, hypotheses.shape)
+
         if len(sentences) != n or not torch.equal(sentences, torch.arange(n, device=sentences.device)):
             memory = None if memory is None else memory.select(sentences)
             summary = None if summary is None else summary.index_select(0, sentences)
-        fed, attention = (None if part is None else part[place, hypotheses] for part in (self.fed, self.attention))
-        hidden = map_state(lambda values: values[place, hypotheses], self.hidden)
-        return DecoderState(hidden, memory, summary, fed, attention)
+        fed, attention = (None if part is None else chosen(part) for part in (self.fed, self.attention))
+        return DecoderState(map_state(chosen, self.hidden), memory, summary, fed, attention)
 
     def looked(self) -> tuple[Tensor, Tensor]:
         """The weights of the last step, (n, w, time), and which steps of the memory count, (n, time).
@@ -145,11 +149,17 @@ class RecurrentDecoder(nn.Module):
         self.output = nn.Linear(readout_size, vocabulary) if not tied else _Tied(self.embedding)
         self._states = [[shape[0] for shape in cell.state_shapes(cell.input_shape).values()] for cell in cells]  # pyright: ignore[reportArgumentType]
         self.bridge = nn.Linear(code_size, sum(map(sum, self._states))) if code_size else None
+        self._prepared: PreparedDecoder | None = None
 
     @property
     def feeds_back(self) -> bool:
         """Whether a step hears what attention found a step before, so that steps must run one by one."""
         return self.input_feeding or (self.attention is not None and self.order == "bahdanau")
+
+    @property
+    def hears_symbols_only(self) -> bool:
+        """Whether the recurrence hears nothing but symbols, and the read-out none of them."""
+        return not (self.feeds_back or self.deep)
 
     def begin(
         self,
@@ -229,24 +239,46 @@ class RecurrentDecoder(nn.Module):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """log p of the next symbol, (n, w, vocabulary), after ``tokens`` (n, w) int64, and the state then."""
-        readout, state = self._advance(self.embedding(tokens), state)
-        return self.output(readout).log_softmax(2), state
+        scores, state = self.scores(tokens, state)
+        return scores.log_softmax(2), state
+
+    def scores(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """What `step` makes probabilities of: scores before the softmax, in memory of their own."""
+        self._prepared = prepared = PreparedDecoder.of(self, self._prepared)
+        if prepared is None:
+            readout, state = self._advance(self.embedding(tokens), state)
+            return self.output(readout), state
+        found = prepared.recur(tokens, state.hidden)
+        if found is None:
+            readout, state = self._advance(self.embedding(tokens), state)
+        else:
+            readout, state = self._answer(found[0], found[0], None, found[1], state)
+        return prepared.scores(readout), state
 
     def _advance(self, e: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read-out of one step of n sentences with w hypotheses, ``e`` (n, w, embedding_size), and the state after."""
         n, w = e.shape[:2]
-        context, attention = None, None
+        looked: tuple[Tensor | None, Tensor | None] | None = None
         if self.order == "bahdanau":
             top, emitted = state.hidden[-1], self.recurrent.directions[-1].cell.emitted
-            context, attention = self._attend(top[emitted], state)
-        x = self._inputs(e, context, state)
+            looked = self._attend(top[emitted], state)
+        x = self._inputs(e, looked and looked[0], state)
         hidden = map_state(lambda values: values.flatten(0, 1), state.hidden)
         s, hidden = self.recurrent(x.flatten(0, 1)[:, None], hidden)
         s = s.squeeze(1).unflatten(0, (n, w))
-        if self.order == "luong":
-            context, attention = self._attend(s, state)
+        return self._answer(s, e, looked, map_state(lambda values: values.unflatten(0, (n, w)), hidden), state)
+
+    def _answer(
+        self,
+        s: Tensor,
+        e: Tensor,
+        looked: tuple[Tensor | None, Tensor | None] | None,
+        hidden: LayerState,
+        state: DecoderState,
+    ) -> tuple[Tensor, DecoderState]:
+        """Read-out after the recurrence, and the state then; ``looked``: what attention found before it."""
+        context, attention = self._attend(s, state) if looked is None else looked
         readout = self._read(s, e, context)
-        hidden = map_state(lambda values: values.unflatten(0, (n, w)), hidden)
         fed = readout if self.input_feeding else None
         return readout, DecoderState(hidden, state.memory, state.summary, fed, attention)
 

@@ -61,7 +61,9 @@ def plan_for(cell: Cell, x: Tensor, state: State, tensors: list[Tensor]) -> Plan
         kinds = _plans.get(cell)
         plan = None if kinds is None else kinds.get(key)
         if plan is None:
-            with _lock:
+            # inference mode shows a trace whole operations, as linear, where it is to see their parts
+            grad = torch.is_grad_enabled()
+            with _lock, torch.inference_mode(False), torch.set_grad_enabled(grad):
                 plan = _build(cell, x, state, tensors, forced)
                 kinds = _plans.setdefault(cell, {})
                 kinds[key] = plan

@@ -209,7 +209,7 @@ class _Assembly:
             if value.op in WEIGHTED:
                 assert value.key is not None
                 reads[1] = weights.setdefault(value.key, len(weights))
-                if value.op == "CONVOLUTION":
+                if isinstance(value.key, Kernel):
                     row["number"] = [w for w in weights if isinstance(w, Kernel)].index(value.key)
                 reads[0] = self._operand(operands, value.args[0], value.args[0].width)
                 if len(value.args) > 1:

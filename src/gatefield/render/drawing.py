@@ -46,9 +46,9 @@ def figure_png(figure: Figure, dpi: float = 120) -> bytes:
     return _save(figure, "png", dpi=dpi)
 
 
-def data_address(png: bytes) -> str:
-    """A PNG file as an address that contains it."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_address(content: bytes, kind: str = "png") -> str:
+    """The file of a picture, a PNG or another ``kind``, as an address that contains it."""
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
 
 
 def _save(figure: Figure, kind: str, **options: Any) -> bytes:

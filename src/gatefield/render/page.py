@@ -111,6 +111,18 @@ class Page:
         items = "".join(_picture(encode_png(image), caption) for image, caption in zip(images, captions))
         self._body.append(f'<ul class="pictures">{items}</ul>')
 
+    def animations(self, gifs: Sequence[bytes], captions: Sequence[str]) -> None:
+        """Animated GIFs side by side; a caption is its alternative text as well, and its first line stands out.
+
+        Raises:
+            ArgumentError: another number of captions.
+        """
+        if len(gifs) != len(captions):
+            message = f"there are {len(gifs)} animations and {len(captions)} captions"
+            raise ArgumentError(message, hint="give one caption for each animation")
+        items = "".join(_picture(gif, caption, "gif") for gif, caption in zip(gifs, captions))
+        self._body.append(f'<ul class="pictures animations">{items}</ul>')
+
     def html(self) -> str:
         """The whole document."""
         light = "".join(f"{name}: {color};" for color, name in drawing.VARIABLES.items())
@@ -179,11 +191,11 @@ def _cell(tag: str, text: str, right: bool, scope: str = "") -> str:
     return f"<{tag}{number}{heads}>{_text(text)}</{tag}>"
 
 
-def _picture(png: bytes, caption: str) -> str:
+def _picture(content: bytes, caption: str, kind: str = "png") -> str:
     first, _, rest = caption.partition("\n")
     more = f"<span>{_text(rest)}</span>" if rest else ""
     alt = escape(_clean(caption.replace("\n", ", ")))
     return (
-        f'<li><figure><img src="{drawing.data_address(png)}" alt="{alt}">'
+        f'<li><figure><img src="{drawing.data_address(content, kind)}" alt="{alt}">'
         f"<figcaption><b>{_text(first)}</b>{more}</figcaption></figure></li>"
     )

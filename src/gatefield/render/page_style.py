@@ -135,6 +135,8 @@ img, svg image { image-rendering: pixelated; }
   border-radius: 6px;
   background: color-mix(in srgb, var(--hairline) 45%, transparent);
 }
+.animations { grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); }
+.animations img { aspect-ratio: auto; }
 .pictures figcaption { margin-top: 0.45rem; line-height: 1.35; font-size: 0.86rem; white-space: pre-line; }
 .pictures b { display: block; color: var(--ink); font-weight: 600; }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -54,6 +54,51 @@ def spectrogram_figure(
     _name(above[0] if above else axes, symbols)
     for _, start, stop in symbols:
         axes.axvspan(start, stop, color=style.SECOND, alpha=0.18, linewidth=0)
+    return style.literal(figure)
+
+
+def spectrogram_strips(
+    log_mel: Any, seconds: float, strips: Mapping[str, Any], first: float, step: float, title: str = ""
+) -> Figure:
+    """A log-mel spectrogram, and below it what each moment counts for: orange speaks for the answer, blue against it.
+
+    Args:
+        log_mel: natural logarithms of energies, (time, bands).
+        seconds: that it lasts.
+        strips: name -> one number a frame; each strip has a scale of its own.
+        first: the middle of the first frame, in seconds.
+        step: seconds from one frame to the next.
+        title: above all.
+
+    Raises:
+        ArgumentError: no spectrogram, or a strip that is no row of numbers.
+    """
+    S = _array(log_mel)
+    if S.ndim != 2 or not S.size or not seconds > 0 or not step > 0:
+        message = f"an array of shape {S.shape} over {seconds:g} s is no spectrogram"
+        raise ArgumentError(message, hint="give (time, bands), and the seconds it lasts")
+    figure = style.blank(9.0, 1.9 + 0.85 * len(strips))
+    axes, *below = figure.subplots(
+        1 + len(strips), 1, sharex=True, height_ratios=[1.5, *[0.8] * len(strips)], squeeze=False
+    )[:, 0]
+    axes.imshow(_shades(S).transpose(1, 0, 2), origin="lower", aspect="auto", extent=(0, seconds, 0, S.shape[1]))
+    style.plain_axes(axes, title).grid(visible=False)
+    axes.set_yticks([])
+    axes.set_ylabel("bands")
+    axes.set_xlim(0, seconds)
+    for panel, (name, heat) in zip(below, strips.items()):
+        values = numpy.nan_to_num(_array(heat))
+        if values.ndim != 1:
+            message = f"the strip '{name}' has the shape {values.shape}"
+            raise ArgumentError(message, hint="give one number a frame", path=("strips", name))
+        middles = first + step * numpy.arange(len(values))
+        colors = numpy.where(values >= 0, style.SECOND, style.FIRST)
+        style.plain_axes(panel).grid(visible=False)
+        panel.bar(middles, values, width=step, color=colors, linewidth=0)
+        panel.axhline(0, color=style.HAIRLINE, linewidth=0.8)
+        panel.set_yticks([])
+        panel.set_title(style.wrapped(name, 60, 2), loc="left", color=style.INK, size=9, pad=3)
+    figure.axes[-1].set_xlabel("seconds")
     return style.literal(figure)
 
 

@@ -18,7 +18,7 @@ _CHARACTER, _LINE = 0.092, 0.34  # inches that a character and a line take
 _WIDTH = 9.0
 
 
-def token_strip(tokens: Sequence[str], heat: Any, title: str = "") -> Figure:
+def token_strip(tokens: Sequence[str], heat: Any, title: str = "", marked: int | None = None) -> Figure:
     """The tokens in reading order, orange behind those that speak for the class, blue behind those against it.
 
     Opacity is the size of the number, full at the largest.
@@ -27,15 +27,19 @@ def token_strip(tokens: Sequence[str], heat: Any, title: str = "") -> Figure:
         tokens: words, symbols or steps.
         heat: one number each.
         title: above the strip.
+        marked: the number of a token to frame: the one whose answer is explained.
 
     Raises:
-        ArgumentError: another number of numbers than of tokens.
+        ArgumentError: another number of numbers than of tokens, or no such token.
     """
     values = heat.detach().cpu().double().numpy() if hasattr(heat, "detach") else numpy.asarray(heat, dtype=float)
     if values.shape != (len(tokens),):
         message = f"{len(tokens)} tokens and numbers of shape {values.shape}"
         raise ArgumentError(message, hint="give one number for each token", path=("heat",))
-    words = [style.label(token, 40) or " " for token in tokens]
+    if marked is not None and not 0 <= marked < len(tokens):
+        message = f"there is no token {marked} of {len(tokens)} to mark"
+        raise ArgumentError(message, hint=f"choose from 0 to {len(tokens) - 1}", path=("marked",))
+    words = [_word(token) for token in tokens]
     lines = _lines(words)
     head = 0.4 if title else 0.1
     figure = style.blank(_WIDTH, head + _LINE * max(len(lines), 1) + 0.1)
@@ -55,9 +59,21 @@ def token_strip(tokens: Sequence[str], heat: Any, title: str = "") -> Figure:
                 size=10,
                 va="center",
                 color=style.INK,
-                bbox={"facecolor": (*colors[index], 0.75 * opacity[index]), "edgecolor": "none", "pad": 3},
+                weight="bold" if index == marked else "normal",
+                bbox={
+                    "facecolor": (*colors[index], 0.75 * opacity[index]),
+                    "edgecolor": style.INK if index == marked else "none",
+                    "linewidth": 0.9,
+                    "pad": 3,
+                },
             )
     return style.literal(figure)
+
+
+def _word(token: str) -> str:
+    """``token`` on one line; where it is white space, a sign for it."""
+    shown = style.label(token, 40)
+    return shown if shown.strip() else "⏎" if "\n" in token else "␣" * max(len(token), 1)
 
 
 def _lines(words: Sequence[str]) -> list[list[tuple[int, float]]]:

@@ -113,7 +113,7 @@ def attack(
     if not isinstance(run.task, ImageClassification):
         hint = "runs of image classification can"
         raise InputError(f"networks of the task '{run.task.name}' cannot be attacked yet", hint=hint)
-    trained = run.task._trained()
+    trained = run.task.trained
     if target is not None and target not in trained.classes:
         raise InputError(f"the network knows no class '{target}'", hint=suggest(target, trained.classes))
     chosen = Spec.from_config({"name": method} | ({} if epsilon is None else {"epsilon": epsilon}), (), Attack).build()

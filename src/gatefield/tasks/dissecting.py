@@ -1,9 +1,10 @@
-"""Take a trained classifier apart: the page about its inside."""
+"""Take a trained network apart: the page about its inside."""
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,12 +12,15 @@ import torch
 from ..core.console import Console
 from ..core.errors import InputError, StorageError, suggest
 from ..render.page import Page
-from .dissection_sections import SECTIONS
+from . import picture_sections, sequence_sections
 from .image_classification import ImageClassification
+from .network_sections import Findings
 from .run import Run
-from .specimen import Specimen
+from .sequence_specimen import can_be_dissected, specimen_of
+from .specimen import PictureSpecimen, Specimen
 
 FEWEST = 10  # pictures
+PICTURES, SEQUENCES = 500, 48  # looked at by default
 
 
 class Dissection(NamedTuple):
@@ -26,54 +30,78 @@ class Dissection(NamedTuple):
     findings: dict[str, Any]
 
 
+Sections = Mapping[str, Callable[[Page, Any], Findings]]
+
+
 def dissect(
     run: Run,
     what: Sequence[str] = (),
     layer: str | None = None,
-    count: int = 500,
+    count: int | None = None,
     out: str | pathlib.Path | None = None,
     console: Console | None = None,
+    inputs: Sequence[Any] = (),
 ) -> Dissection:
-    """Write a page about the inside of a trained classifier.
+    """Write a page about the inside of a trained network.
 
     Args:
-        run: a run of image classification.
-        what: sections, of `SECTIONS`; by default all that this network allows.
+        run: a run of image classification, or of a task on sequences.
+        what: sections, by name; by default all that this network allows.
         layer: the layer to look at, by its name in the network; by default each section chooses one.
-        count: pictures to look with, from the part of the data that is measured on.
+        count: pictures or sequences to look with, from the part of the data that is measured on; 500 or 48 by default.
         out: the page to write, a new file; by default dissect.html in the run folder, anew each time.
         console: shows progress.
+        inputs: texts, recordings or tables to look with instead of the run's own data.
 
     Raises:
-        InputError: another kind of task, an unknown section, one that this network does not allow, or too few pictures.
+        InputError: another kind of task, an unknown section, one that this network does not allow, or too little to
+            look with.
+        ArgumentError: there is no such layer.
         StorageError: ``out`` exists.
     """
-    if not isinstance(run.task, ImageClassification) or run.task.trained is None:
-        kind = type(run.task).name
-        raise InputError(f"a run of {kind} cannot be dissected", hint="give a run of image-classification")
+    pictures = isinstance(run.task, ImageClassification)
+    if not pictures and not can_be_dissected(run.task):
+        hint = "give a run of image-classification, or of texts, sounds or series"
+        raise InputError(f"a run of {type(run.task).name} cannot be dissected", hint=hint)
+    sections: Sections = picture_sections.SECTIONS if pictures else sequence_sections.SECTIONS
     for name in what:
-        if name not in SECTIONS:
-            raise InputError(f"there is nothing called '{name}' to dissect", hint=suggest(name, SECTIONS))
+        if name not in sections:
+            raise InputError(f"there is nothing called '{name}' to dissect", hint=suggest(name, sections))
     path = run.folder.path / "dissect.html" if out is None else pathlib.Path(out)
     if out is not None and path.exists():
         raise StorageError(f"{path} exists", hint="choose another name, or remove it first")
     console = console or run.session.console
-    name, images = run.task.part(None)
+    if isinstance(run.task, ImageClassification):
+        if inputs:
+            raise InputError("pictures are dissected with the run's own data", hint="leave the inputs out")
+        subject, specimen = _pictures(run, run.task, layer, count or PICTURES, console)
+    else:
+        session = dataclasses.replace(run.session, console=console)
+        subject, specimen = specimen_of(run.task, session, layer, count or SEQUENCES, inputs)
+    page = Page(f"{run.folder.path.name}, dissected", subject)
+    return Dissection(path, _compose(page, specimen, sections, what, path))
+
+
+def _pictures(
+    run: Run, task: ImageClassification, layer: str | None, count: int, console: Console
+) -> tuple[str, PictureSpecimen]:
+    name, images = task.part(None)
     if min(count, len(images)) < FEWEST:
         message = f"{min(count, len(images))} pictures are too few to dissect with"
         raise InputError(message, hint=f"take at least {FEWEST}")
     chosen = torch.linspace(0, len(images) - 1, min(count, len(images))).round().long()
-    specimen = Specimen(run.task.trained, images.subset(chosen), layer, run.session.seed, console)
-    page = Page(f"{run.folder.path.name}, dissected", f"{len(chosen)} pictures of the {name} part")
-    return Dissection(path, _compose(page, specimen, what, path))
+    specimen = PictureSpecimen(task.trained, images.subset(chosen), layer, run.session.seed, console)
+    return f"{len(chosen)} pictures of the {name} part", specimen
 
 
-def _compose(page: Page, specimen: Specimen, what: Sequence[str], path: pathlib.Path) -> dict[str, Any]:
+def _compose(
+    page: Page, specimen: Specimen, sections: Sections, what: Sequence[str], path: pathlib.Path
+) -> dict[str, Any]:
     findings: dict[str, Any] = {}
-    for name in what or SECTIONS:
+    for name in what or sections:
         specimen.console.say(f"{name} ...")
         try:
-            findings[name] = SECTIONS[name](page, specimen)
+            findings[name] = sections[name](page, specimen)
         except InputError as error:
             if what:
                 raise

@@ -15,16 +15,17 @@ from .. import __version__
 from ..core import devices
 from ..core.extras import installed
 from ..core.processor import SETTING
-from ..functional.packed_signs import sign_convolution_path
-from ..recurrent import native
+from ..functional import native as convolution_kernel
+from ..recurrent import native as recurrent_kernel
 
-_PACKAGES = ("torch", "numpy", "scikit-learn", "pillow", "matplotlib", "safetensors", "pyyaml", "click", "rich")
+_PACKAGES = ("numpy", "scikit-learn", "pillow", "matplotlib", "safetensors", "pyyaml", "click", "rich")
 
 
 def examine() -> dict[str, dict[str, Any]]:
     """Facts by section, as JSON holds them."""
     return {
         "versions": {"gatefield": __version__, "python": platform.python_version()}
+        | {"torch": str(torch.__version__)}  # names the build too, +cpu for instance
         | {package: metadata.version(package) for package in _PACKAGES},
         "extras": {"tensorboard [logs]": "installed" if installed("tensorboard") else "not installed"},
         "processor": {
@@ -36,14 +37,20 @@ def examine() -> dict[str, dict[str, Any]]:
         },
         "devices": {name: _describe(name) for name in devices.available()},
         "fast paths": {
-            "recurrent engine": f"native code for {kernel.level}" if (kernel := native.library()) else native.MISSING,
-            "binary convolution": sign_convolution_path(),
+            "recurrent engine": _level(recurrent_kernel.library()),
+            "binary convolution": _level(convolution_kernel.library()),
+            "deformable convolution": _level(convolution_kernel.library()),
             "fused Adam": "yes" if _fused_adam() else "no: torch has none for this device",
             "oneDNN convolution": "yes" if torch.backends.mkldnn.is_available() else "no: torch was built without it",
             "bfloat16 in hardware": "yes" if _bfloat16() else "no: training.precision=bfloat16 will be slow",
         },
         "data": {"GATEFIELD_DATA": os.environ.get("GATEFIELD_DATA", "not set"), "executable": sys.executable},
     }
+
+
+def _level(library: recurrent_kernel.Library | convolution_kernel.Library | None) -> str:
+    """The instruction set of a native kernel, or why there is none."""
+    return f"native code for {library.level}" if library else f"torch: {recurrent_kernel.MISSING}"
 
 
 def _describe(name: str) -> str:

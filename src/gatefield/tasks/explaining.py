@@ -1,157 +1,91 @@
-"""Explain a trained run's answers: the place where explainers, a task's inputs and pictures meet."""
+"""Explain a trained run's answers: the place where explainers and what tasks offer them meet."""
 
 from __future__ import annotations
 
 import itertools
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..core.configurable import Spec
 from ..core.console import Console
 from ..core.discovery import family
-from ..core.errors import ArgumentError, InputError, suggest
+from ..core.errors import ArgumentError, InputError
 from ..core.files import write_bytes
-from ..data.decode import decode
-from ..data.image_files import find_images
 from ..explain.explainer import Explainer
-from ..explain.layers import evaluating
 from ..explain.places import find_places
+from ..functional.layer_outputs import evaluating
 from ..render.drawing import figure_png
-from ..render.overlay import Box, overlay
 from ..render.page import Page
 from ..render.pictures import encode_png, picture_grid
-from ..render.token_strip import token_strip
-from .image_classification import ImageClassification
+from .exhibits import Picture
+from .explainable import Answer, Drawing, Explainable, ExplainableInput, Explanation, Map
 from .run import Run
 from .task import Task
 
 
-@dataclass(frozen=True)
-class ExplainableInput:
-    """One input, as a person gave it and as the network takes it; it has a picture or tokens.
-
-    Attributes:
-        name: what a person calls it.
-        inputs: a batch of one row.
-        picture: uint8 (channels, height, width), at its own size.
-        box: (top, left, height, width), the part of the picture that the network sees.
-        tokens: one for each step of the input.
-    """
-
-    name: str
-    inputs: Tensor | tuple[Any, ...]
-    picture: Tensor | None = None
-    box: Box | None = None
-    tokens: list[str] | None = None
-
-
-@dataclass(frozen=True)
-class Explainable:
-    """What a task offers to explainers. A task with a method ``explainable(files)`` that returns one takes part.
-
-    Attributes:
-        model: the trained network.
-        classes: the names of its outputs.
-        probabilities: outputs (rows, classes) to probabilities.
-        inputs: one after another.
-    """
-
-    model: nn.Module
-    classes: list[str]
-    probabilities: Callable[[Tensor], Tensor]
-    inputs: Iterator[ExplainableInput]
-
-
-@dataclass(frozen=True)
-class Map:
-    """What one method says: numbers (height, width) or (steps,), and the layer that it read, if any."""
-
-    method: str
-    layer: str | None
-    heat: Tensor
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why the network gives ``target`` its ``probability``; ``label`` is its own answer."""
-
-    input: ExplainableInput
-    label: str
-    target: str
-    probability: float
-    maps: list[Map]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it: of each map the place, (row, column) of the picture or step, that counts most."""
-        maps = [{"method": m.method, "layer": m.layer, "peak": self._peak(m.heat)} for m in self.maps]
-        return {
-            "input": self.input.name,
-            "label": self.label,
-            "target": self.target,
-            "probability": self.probability,
-            "maps": maps,
-        }
-
-    def _peak(self, heat: Tensor) -> list[int]:
-        place = torch.unravel_index(heat.argmax(), heat.shape)
-        if self.input.box is None:
-            return [int(index) for index in place]
-        top, left, height, width = self.input.box
-        scales = (height / heat.shape[0], width / heat.shape[1])
-        return [int(start + (index + 0.5) * scale) for start, index, scale in zip((top, left), place, scales)]
-
-
 def explain(
     run: Run,
-    files: Iterable[Any],
-    methods: Sequence[str] = ("grad-cam",),
+    files: Iterable[Any] = (),
+    methods: Sequence[str | Mapping[str, Any]] = (),
     target: str | None = None,
     layer: str | None = None,
     console: Console | None = None,
+    position: int | None = None,
 ) -> Iterator[Explanation]:
     """Explain what a run's network answers to ``files``, one after another.
 
     Args:
         run: a trained run of a task that can be explained.
-        files: paths, folders, or the bytes of files.
-        methods: names of explainers. Of several, those that are not defined for this network are left out.
-        target: the class to explain; by default the network's answer.
+        files: as `predict` takes them: paths, folders, texts, or the bytes of files. A forecaster explains the forecast
+            that follows its own series where there are none.
+        methods: explainers, by name or as recipes write them; by default the one that suits the task. Of several, those
+            that are not defined for this network are left out.
+        target: what to explain: a class, a tag, a series; by default the network's answer.
         layer: of the methods that map a layer; by default the last that has several places.
         console: hears which methods were left out.
+        position: where an input has several answers, the one to explain, from 1: of a word, a step ahead; by default
+            all.
+
+    Yields:
+        An explanation for each input, or for each of its positions.
 
     Raises:
         UnknownName: there is no such method.
-        InputError: the task, the network or the class cannot be explained so.
+        InputError: the task, the network, the target or the position cannot be explained so.
         ArgumentError: there is no such layer.
     """
-    explainers = [Spec.from_config(name, (), Explainer).build() for name in methods]
+    offered = explainable(run.task, files)
+    explainers = [_built(method, offered) for method in methods or [offered.method]]
     if layer is not None and not any(explainer.per_place for explainer in explainers):
         raise InputError(
-            f"'{methods[0]}' explains the input, not a layer", hint="leave the layer out, or choose grad-cam"
+            f"'{explainers[0].name}' explains the input, not a layer", hint="leave the layer out, or choose grad-cam"
         )
-    offered = explainable(run.task, files)
-    if target is not None and target not in offered.classes:
-        raise InputError(f"the network knows no class '{target}'", hint=suggest(target, offered.classes))
+    if target is not None:
+        offered.number(target)
     left_out: set[str] = set()
+    nothing = True
     for given in offered.inputs:
-        place, explanation = _asked(offered, given, target)
-        for explainer in explainers:
-            if explainer.name in left_out:
-                continue
-            try:
-                explanation.maps.append(_map(explainer, offered.model, given, place, layer))
-            except InputError as error:
-                if len(explainers) == 1 or isinstance(error, ArgumentError):
-                    raise
-                left_out.add(explainer.name)
-                if console is not None:
-                    console.say(f"{explainer.name} is left out: {error.message}")
-        yield explanation
+        nothing = False
+        for answer in _asked(offered, given, target, position):
+            explanation = Explanation(given, answer)
+            for explainer in explainers:
+                if explainer.name in left_out:
+                    continue
+                try:
+                    explanation.maps.append(_map(explainer, offered.model, given, answer, layer))
+                except InputError as error:
+                    if len(explainers) == 1 or isinstance(error, ArgumentError):
+                        raise
+                    left_out.add(explainer.name)
+                    if console is not None:
+                        console.say(f"{explainer.name} is left out: {error.message}")
+            yield explanation
+    if nothing:
+        raise InputError("there is nothing to explain", hint="give a file, a folder or a text behind the run")
 
 
 def all_methods() -> list[str]:
@@ -163,53 +97,60 @@ def explainable(task: Task, files: Iterable[Any]) -> Explainable:
     """What ``task`` offers to explainers for ``files``.
 
     Raises:
-        InputError: its answers cannot be explained yet.
+        InputError: its answers cannot be explained.
     """
     offers = getattr(task, "explainable", None)
-    if offers is not None:
-        return offers(files)
-    if not isinstance(task, ImageClassification):
-        kinds = "runs of image classification can"
-        raise InputError(f"answers of the task '{task.name}' cannot be explained yet", hint=kinds)
-    trained = task._trained()
-    return Explainable(trained.model, trained.classes, trained.objective.probabilities, _pictures(task, files))
+    if offers is None:
+        able = [each.name for each in family(Task).classes if hasattr(each, "explainable")]
+        message = f"answers of the task '{task.name}' cannot be explained"
+        raise InputError(message, hint=f"runs of these can: {', '.join(able)}")
+    return offers(files)
 
 
 def page(run: Run, explanations: Iterable[Explanation]) -> Page:
-    """One page with a section for each explanation."""
+    """One page with a section for each input."""
     made = Page("Why the network answers so", run.folder.path.name)
-    made.text("Orange speaks for the class, blue against it; the colour is full where a map is largest.")
-    unsigned = [name for name in all_methods() if not family(Explainer).find(name).cls.signed]
-    made.text(f"Of {', '.join(unsigned)}, orange is the size of an effect: it may be for or against.")
-    for number, explanation in enumerate(explanations, start=1):
-        made.heading(f"{number}. {explanation.input.name}")
-        made.text(_sentence(explanation))
-        if explanation.input.picture is not None:
-            figure = picture_grid(*_tiles(explanation), columns=5)
-            names = ", ".join(each.method for each in explanation.maps)
-            made.figure(figure, "The picture, and what counts in it.", f"the picture and maps by {names}")
-        for each in explanation.maps if explanation.input.tokens is not None else ():
-            made.figure(token_strip(explanation.input.tokens or [], each.heat, _title(each)), "", each.method)
+    made.text("Orange speaks for the answer, blue against it; the colour is full where a map is largest.")
+    several = list(explanations)
+    met = {each.method for explanation in several for each in explanation.maps}
+    unsigned = [name for name in all_methods() if name in met and not family(Explainer).find(name).cls.signed]
+    if unsigned:
+        made.text(f"Of {', '.join(unsigned)}, orange is the size of an effect: it may be for or against.")
+    for remark in filter(None, dict.fromkeys(explanation.input.remark for explanation in several)):
+        made.text(remark)
+    for number, own in enumerate(_by_input(several), start=1):
+        made.heading(f"{number}. {own[0].input.name}")
+        if len(own) == 1:
+            made.text(own[0].answer.sentence)
+        for drawing in own[0].input.exhibit.drawings(own):
+            made.figure(*drawing)
+        if len(own) > 1:
+            made.text("All positions are explained; --position N draws one of them by itself.")
     return made
 
 
 def write(run: Run, explanations: Sequence[Explanation], path: pathlib.Path) -> None:
-    """Write an HTML page; or, where ``path`` ends so, a PNG: a single map at its picture's own size, or a sheet.
+    """Write an HTML page; or, where ``path`` ends so, a PNG: a map over its picture at its own size, a sheet, a figure.
 
     Raises:
-        InputError: explanations of tokens do not fit a PNG.
+        InputError: there is more than a PNG can hold.
         StorageError: the file cannot be written.
     """
     if path.suffix != ".png":
         page(run, explanations).write(path)
         return
-    if any(explanation.input.picture is None for explanation in explanations):
-        raise InputError("strips of tokens do not fit a PNG", hint="give --out an ending .html")
-    if [len(explanation.maps) for explanation in explanations] == [1]:
-        shown = _overlays(explanations[0])[0]
-        write_bytes(path, encode_png(shown, longest=max(shown.shape)))
+    pictures = [explanation.input.exhibit for explanation in explanations]
+    if not all(isinstance(exhibit, Picture) for exhibit in pictures):
+        drawings = [each for own in _by_input(explanations) for each in own[0].input.exhibit.drawings(own)]
+        write_bytes(path, figure_png(_only(drawings).figure, dpi=160))
         return
-    tiles = [_tiles(explanation) for explanation in explanations]
+    shown = [(exhibit, each) for exhibit, each in zip(pictures, explanations) if isinstance(exhibit, Picture)]
+    if [len(explanation.maps) for explanation in explanations] == [1]:
+        (picture, explanation), *_ = shown
+        (single,) = picture.overlays(explanation.maps)
+        write_bytes(path, encode_png(single, longest=max(single.shape)))
+        return
+    tiles = [picture.tiles(explanation) for picture, explanation in shown]
     images, captions = [image for part, _ in tiles for image in part], [text for _, part in tiles for text in part]
     sheet = picture_grid(images, captions, columns=len(tiles[0][0]))
     write_bytes(path, figure_png(sheet, dpi=160))
@@ -227,73 +168,45 @@ def place_for(out: str | None, by_default: str, endings: Sequence[str]) -> pathl
         return path if not path.exists() else next(free for free in numbered if not free.exists())
     path = pathlib.Path(out)
     if path.suffix not in endings:
-        raise InputError(f"'{out}' does not end in {' or '.join(endings)}", hint=f"for example {by_default}")
+        hint = f"give a file name such as {by_default}"
+        raise InputError(f"'{out}' does not end in {' or '.join(endings)}", hint=hint)
     if path.exists():
-        raise InputError(f"{path} is there already", hint="choose another --out; nothing is overwritten")
+        hint = "choose another file name, or remove this file first; nothing is overwritten"
+        raise InputError(f"{path} is there already", hint=hint)
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent}", hint="make it first, or choose another --out")
+        raise InputError(f"there is no folder {path.parent}", hint="make it first, or choose another")
     return path
 
 
-def _asked(offered: Explainable, given: ExplainableInput, target: str | None) -> tuple[int, Explanation]:
+def _built(method: str | Mapping[str, Any], offered: Explainable) -> Explainer:
+    """The explainer, its arguments those that suit the inputs where ``method`` does not say otherwise."""
+    asked = {"name": method} if isinstance(method, str) else dict(method)
+    return Spec.from_config({**offered.options.get(asked.get("name", ""), {}), **asked}, (), Explainer).build()
+
+
+def _asked(offered: Explainable, given: ExplainableInput, target: str | None, position: int | None) -> Iterator[Answer]:
     inputs = given.inputs if isinstance(given.inputs, tuple) else (given.inputs,)
     with evaluating(offered.model), torch.no_grad():
         outputs = offered.model(*inputs)
-    probabilities = offered.probabilities(outputs[0] if isinstance(outputs, tuple) else outputs)[0]
-    answer = int(probabilities.argmax())
-    place = answer if target is None else offered.classes.index(target)
-    names = offered.classes
-    return place, Explanation(given, names[answer], names[place], float(probabilities[place]), [])
+    return offered.answers(given, outputs, target, position)
 
 
-def _map(explainer: Explainer, model: nn.Module, given: ExplainableInput, target: int, layer: str | None) -> Map:
+def _map(explainer: Explainer, model: nn.Module, given: ExplainableInput, answer: Answer, layer: str | None) -> Map:
     if explainer.per_place and layer is None:
         with evaluating(model):
             layer = find_places(model, given.inputs).last().name
     layer = layer if explainer.per_place else None
-    heat = explainer.attribute(model, given.inputs, target, layer)[0].float().cpu()
-    if not explainer.per_place and given.tokens is None:  # (channels, height, width)
-        heat = heat.sum(0) if explainer.signed else heat.abs().amax(0)
-    return Map(explainer.name, layer, heat)
+    heat = explainer.attribute(model, given.inputs, answer.place, layer)[0].float().cpu()
+    return Map(explainer.name, layer, given.exhibit.places(heat, explainer, answer))
 
 
-def _pictures(task: ImageClassification, files: Iterable[Any]) -> Iterator[ExplainableInput]:
-    trained = task._trained()
-    if len(trained.preparation.shape) != 3:
-        raise InputError("this network takes plain vectors, not pictures", hint="explain its model from Python")
-    channels, height, width = trained.preparation.shape
-    for given in files:
-        for picture in [given] if isinstance(given, bytes) else find_images(pathlib.Path(given)):
-            name = "<bytes>" if isinstance(picture, bytes) else str(picture)
-            raw = decode(picture, channels, (height, width), name)[None]
-            original = decode(picture, 3, None, name)
-            inputs = trained.preparation(raw, trained.device)
-            yield ExplainableInput(name, inputs, original, _centred(original, height, width))
+def _by_input(explanations: Sequence[Explanation]) -> list[list[Explanation]]:
+    """The explanations of each input, which stand one after another."""
+    return [list(own) for _, own in itertools.groupby(explanations, key=lambda explanation: id(explanation.input))]
 
 
-def _centred(picture: Tensor, height: int, width: int) -> Box:
-    """The largest centred part of ``picture`` of the aspect of (height, width): what `decode` scales."""
-    tall, wide = picture.shape[1:]
-    scale = min(tall / height, wide / width)
-    rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
-    return (tall - rows) // 2, (wide - columns) // 2, rows, columns
-
-
-def _overlays(explanation: Explanation) -> list[Any]:
-    given = explanation.input
-    return [overlay(given.picture, each.heat, given.box) for each in explanation.maps]
-
-
-def _tiles(explanation: Explanation) -> tuple[list[Any], list[str]]:
-    captions = [f"{explanation.label}", *map(_title, explanation.maps)]
-    return [explanation.input.picture, *_overlays(explanation)], captions
-
-
-def _title(each: Map) -> str:
-    nothing = "" if bool(each.heat.any()) else "\nnothing speaks for it"
-    return each.method + ("" if each.layer is None else f"\n{each.layer}") + nothing
-
-
-def _sentence(explanation: Explanation) -> str:
-    asked = f"Explained is {explanation.target}, to which the network gives {explanation.probability:.1%}."
-    return asked if explanation.label == explanation.target else f"{asked} Its answer is {explanation.label}."
+def _only(drawings: Sequence[Drawing]) -> Drawing:
+    if len(drawings) != 1:
+        hint = "give --out an ending .html, or explain one input by one method"
+        raise InputError(f"a PNG holds one figure, and there are {len(drawings)}", hint=hint)
+    return drawings[0]

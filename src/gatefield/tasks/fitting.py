@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
+from torch import nn
 
 from ..core.run_folder import RunFolder
 from ..data.augmentations.augmentation import Augmentation
@@ -31,7 +32,7 @@ from .task import Session
 
 
 def fit_network(
-    model: Model,
+    model: nn.Module,
     objective: Objective,
     training: Training,
     batches: training_batches.Batches,

@@ -27,10 +27,13 @@ from ..training.objectives.quantiles import Quantiles
 from ..training.settings import Training
 from . import forecast_metrics
 from .back_test import Method, Tested
+from .explainable import Explainable
+from .explained_forecasts import ExplainableForecasts, forecast_reading
 from .fitting import fit_network
 from .forecast_baselines import Baselines
 from .forecast_frame import Frame, Level
 from .forecasting_page import PAST, compose, outlook_figure
+from .solving import Solved, require_no_training, solve_network
 from .task import Session, Task
 from .trained_forecaster import BATCH, Outlook, TrainedForecaster, tail_of
 
@@ -60,7 +63,8 @@ class Forecasting(Task):
 
     Args:
         data: where the series come from.
-        model: the network; the data and this task say its sizes.
+        model: the network; the data and this task say its sizes. One that is solved for (echo-state-forecaster) takes
+            no ``training``.
         window: steps that the network sees.
         horizon: steps that it forecasts.
         season: steps of a season, for the seasonal naive forecast, MASE and the waves of ARX; by default what series of
@@ -106,7 +110,7 @@ class Forecasting(Task):
         self.coverage, self.validation, self.test, self.every = coverage, validation, test, every
         self.criterion: Criterion = criterion
         self.training = training
-        self.trained: TrainedForecaster | None = None
+        self._trained: TrainedForecaster | None = None
         for key in ("series", "covariates", "horizon", "quantiles"):
             if key not in model.cls.signature():
                 message = f"model '{model.cls.name}' does not forecast"
@@ -114,6 +118,8 @@ class Forecasting(Task):
             if key in model.arguments:
                 hint = "leave it out: set horizon, coverage and interval of the task"
                 raise ArgumentError(f"'{key}' follows from task and data", hint=hint, path=("model", key))
+        if issubclass(model.cls, Solved):
+            require_no_training(training)
         if training.monitor != "loss":
             message = f"a forecast is neither right nor wrong: there is no {training.monitor} to monitor"
             raise ArgumentError(message, hint="set training.monitor=loss", path=("training", "monitor"))
@@ -122,9 +128,20 @@ class Forecasting(Task):
             raise ArgumentError(message, hint="let them sum to less than 1", path=("test",))
 
     @property
+    def trained(self) -> TrainedForecaster:
+        """The trained forecaster.
+
+        Raises:
+            InputError: it is not trained yet.
+        """
+        if self._trained is None:
+            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
+        return self._trained
+
+    @property
     def model(self) -> Model:
         """The trained network."""
-        return self._trained().model
+        return self.trained.model
 
     @functools.cached_property
     def series(self) -> Series:
@@ -202,14 +219,18 @@ class Forecasting(Task):
                 self._windows(part), size, level=self.level, seed=seed, shuffle=shuffle, rank=rank, world=world
             )
 
-        train = batches("train", self.training.batch_size, True)
-        validation, fingerprint = batches("validation", BATCH, False), train.windows.fingerprint()
-        model, training = self._untrained, self.training
-        fit_network(model, objective, training, train, validation, session, folder, fingerprint=fingerprint)
+        validation, model, training = batches("validation", BATCH, False), self._untrained, self.training
+        if isinstance(model, Solved):
+            every = WindowBatches(self._windows("train"), BATCH, level=self.level, seed=0, shuffle=False)
+            solve_network(model, objective, every, validation, session, folder)
+        else:
+            train = batches("train", training.batch_size, True)
+            fingerprint = train.windows.fingerprint()
+            fit_network(model, objective, training, train, validation, session, folder, fingerprint=fingerprint)
         values, inputs = table.values[: division.train], table.inputs[: division.train]
         baselines = Baselines.fit(values, inputs, self._frame.season, self.criterion)
         kept = max(self.window, baselines.memory, PAST * self.horizon)
-        self.trained = TrainedForecaster(
+        trained = self._trained = TrainedForecaster(
             model,
             objective,
             self._frame,
@@ -222,26 +243,26 @@ class Forecasting(Task):
             tail_of(self.series, kept),
             device=session.device,
         )
-        self.trained.calibrate(self.series, *division.part("validation"), session.seed)
-        if not all(band.finite for band in self.trained.bands.values()):
+        trained.calibrate(self.series, *division.part("validation"), session.seed)
+        if not all(band.finite for band in trained.bands.values()):
             origins = len(validation.windows)
             session.console.warn(f"{origins} forecasts to judge by are too few for intervals of {self.coverage:.0%}")
         if processes.leads:
-            self.trained.save(folder, self.name)
+            trained.save(folder, self.name)
 
     def restore(self, session: Session, folder: RunFolder) -> None:
-        self.trained = TrainedForecaster.restore(folder, session.device)
+        self._trained = TrainedForecaster.restore(folder, session.device)
 
     def evaluate(self, session: Session, split: str | None = None) -> dict[str, Any]:
         name, tested = self._back_test(session, split)
-        return {"split": name} | forecast_metrics.measure(self._trained(), tested)
+        return {"split": name} | forecast_metrics.measure(self.trained, tested)
 
     def describe(self, metrics: dict[str, Any]) -> str:
         return forecast_metrics.describe(metrics)
 
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
         """Forecasts after the end of each series: a CSV file, or the bytes of one."""
-        trained = self._trained()
+        trained = self.trained
         for given in inputs:
             place = "<bytes>" if isinstance(given, bytes) else str(given)
             yield {"input": place, **self.answer(trained.outlook(self._read(given)))}
@@ -259,11 +280,11 @@ class Forecasting(Task):
         Raises:
             DataError: the file cannot be used.
         """
-        return self._trained().outlook(None if data is None else self._read(data), horizon)
+        return self.trained.outlook(None if data is None else self._read(data), horizon)
 
     def answer(self, outlook: Outlook) -> dict[str, Any]:
         """``outlook`` as JSON holds it: ``after``, ``interval``, ``coverage``, and the rows of ``forecast``."""
-        return forecast_metrics.answer(self._trained(), outlook)
+        return forecast_metrics.answer(self.trained, outlook)
 
     def write(self, outlook: Outlook, path: pathlib.Path) -> None:
         """Write ``outlook`` as a table (``.csv``) or as a drawing (any other ending).
@@ -274,30 +295,32 @@ class Forecasting(Task):
         if path.suffix.lower() == ".csv":
             write_text(path, forecast_metrics.csv_text(self.answer(outlook)))
             return
-        write_bytes(path, figure_png(outlook_figure(self._trained(), outlook), dpi=160))
+        write_bytes(path, figure_png(outlook_figure(self.trained, outlook), dpi=160))
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Series for explainers, each a CSV file; the training series to its end where there is none."""
+        trained = self.trained
+        given = [("<bytes>" if isinstance(file, bytes) else str(file), self._read(file)) for file in files]
+        series = given or [("the end of the training series", trained.tail)]
+        return ExplainableForecasts.of(trained, (forecast_reading(trained, one, name) for name, one in series))
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, tested = self._back_test(session, None)
-        compose(page, self._trained(), self.series, name, tested, self.training.monitor, folder)
+        compose(page, self.trained, self.series, name, tested, self.training.monitor, folder)
 
     def _back_test(self, session: Session, split: str | None) -> tuple[str, Tested]:
-        name, trained = split or "test", self._trained()
+        name, trained = split or "test", self.trained
         part, calibration = self.division.part(name), self.division.part("validation")
         return name, trained.back_test(self.series, part, calibration, self.every, session.seed)
 
     def _read(self, given: str | pathlib.Path | bytes) -> Series:
         """A series in a CSV file, its columns those of the training data."""
-        frame = self._trained().frame
+        frame = self.trained.frame
         options = dict(self.data.arguments) if isinstance(self.data, CsvSeries) else {}
         place = "<bytes>" if isinstance(given, bytes) else str(given)
         options |= {"path": place, "columns": list(frame.names), "covariates": list(frame.covariate_names)}
         reader = CsvSeries(**options)
         return reader.parse(given, place) if isinstance(given, bytes) else reader.read()
-
-    def _trained(self) -> TrainedForecaster:
-        if self.trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
-        return self.trained
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:

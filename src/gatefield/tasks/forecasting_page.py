@@ -85,7 +85,15 @@ def compose(
         [_row(str(step["step"]), step) for step in steps],
         caption="The network, step by step",
     )
-    learning(page, folder, monitor)
+    solved = next((record for record in folder.read_metrics() if "beta" in record), None)
+    if solved is None:
+        learning(page, folder, monitor)
+    else:
+        page.heading("Learning")
+        page.text(
+            f"The network was solved for in one pass, with the regularization beta = {solved['beta']:g}. Its loss is "
+            f"{solved['train_loss']:.4f} in the training part, {solved['validation_loss']:.4f} in the validation part."
+        )
     if series.notes:
         page.heading("The data")
         page.text("\n\n".join(series.notes))

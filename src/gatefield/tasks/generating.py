@@ -43,7 +43,8 @@ def generate(
 ) -> list[Continuation]:
     """Texts that go on after ``prompt``, at the beginning of a document.
 
-    Padding and the unknown symbol are never said. With sampling, text number i is the same however many there are.
+    Padding and the unknown symbol are never said, and the model does without its cache. With sampling, text number i is
+    the same however many there are.
 
     Args:
         model: in evaluation mode.
@@ -66,17 +67,19 @@ def generate(
             message = f"the beam returns {decoder.hypotheses} of {count} texts"
             raise ArgumentError(message, hint=f"set its hypotheses to {count}", path=("hypotheses",))
         given = torch.tensor([prefix], device=model.device)
-        with torch.inference_mode():
-            state = model.start(given[:, :-1])
-        (found,) = decoder.decode(model, state, given[:, -1], vocabulary.begin, length, [silent])
+        with model.without_cache():
+            with torch.inference_mode():
+                state = model.start(given[:, :-1])
+            (found,) = decoder.decode(model, state, given[:, -1], vocabulary.begin, length, [silent])
         return [_continuation(codec, prefix, hypothesis) for hypothesis in found[:count]]
     if count > 1 and not isinstance(decoder, Sampling):
         message = f"the decoder '{decoder.name}' finds one text, and {count} are asked for"
         raise ArgumentError(message, hint="draw several texts by sampling", path=("count",))
     teller = _Teller(codec, prefix, hear) if hear is not None and count == 1 else None
-    stepper = StreamStepper(model, count, teller)
-    state, begin = stepper.start(prefix)
-    hypotheses = [found[0] for found in decoder.decode(stepper, state, begin, vocabulary.begin, length, [silent])]
+    with model.without_cache():
+        stepper = StreamStepper(model, count, teller)
+        state, begin = stepper.start(prefix)
+        hypotheses = [found[0] for found in decoder.decode(stepper, state, begin, vocabulary.begin, length, [silent])]
     if teller is not None:
         teller.finish(hypotheses[0].tokens)
     return [_continuation(codec, prefix, hypothesis) for hypothesis in hypotheses]

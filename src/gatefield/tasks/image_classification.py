@@ -16,7 +16,7 @@ from ..core.errors import DataError, InputError
 from ..core.run_folder import RunFolder
 from ..core.seeding import derive
 from ..data.augmentations.augmentation import Augmentation
-from ..data.decode import decode
+from ..data.decode import decode, seen_part
 from ..data.image_files import find_images
 from ..data.reader import ImageReader, LabelledImages, Splits
 from ..data.splitting import split
@@ -28,6 +28,8 @@ from ..training.weights import load_weights
 from . import classification_metrics
 from .classification_page import compose
 from .classifier import TrainedClassifier
+from .exhibits import Picture
+from .explainable import Explainable, ExplainableInput
 from .fitting import fit_classifier
 from .task import Session, Task
 
@@ -65,12 +67,23 @@ class ImageClassification(Task):
     ) -> None:
         self.data, self.spec, self.augment, self.training = data, model, augment, training
         self.validation, self.test, self.adversary, self.weights = validation, test, adversary, weights
-        self.trained: TrainedClassifier | None = None
+        self._trained: TrainedClassifier | None = None
+
+    @property
+    def trained(self) -> TrainedClassifier:
+        """The trained classifier.
+
+        Raises:
+            InputError: it is not trained yet.
+        """
+        if self._trained is None:
+            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
+        return self._trained
 
     @property
     def model(self) -> Model:
         """The trained network."""
-        return self._trained().model
+        return self.trained.model
 
     @functools.cached_property
     def splits(self) -> Splits:
@@ -110,16 +123,16 @@ class ImageClassification(Task):
             load_weights(self._untrained, RunFolder(given).weights if given.is_dir() else given)
 
     def fit(self, session: Session, folder: RunFolder) -> None:
-        self.trained = fit_classifier(
+        self._trained = fit_classifier(
             self._untrained, self.splits, self.training, self.augment, session, folder, self.adversary
         )
-        self.trained.save(folder, self.name)
+        self._trained.save(folder, self.name)
 
     def restore(self, session: Session, folder: RunFolder) -> None:
-        self.trained = TrainedClassifier.restore(folder, session.device)
+        self._trained = TrainedClassifier.restore(folder, session.device)
 
     def evaluate(self, session: Session, split: str | None = None) -> dict[str, Any]:
-        trained = self._trained()
+        trained = self.trained
         name, images = self.part(split)
         if list(self.splits.classes) != trained.classes:
             have, knows = ", ".join(self.splits.classes), ", ".join(trained.classes)
@@ -134,25 +147,39 @@ class ImageClassification(Task):
         return classification_metrics.describe(metrics)
 
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
-        return self._trained().answers(self._decoded(inputs), top)
+        return self.trained.answers(self._decoded(inputs), top)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, images = self.part(None)
-        compose(page, self._trained(), name, images, self.training.monitor, folder, session.console)
+        compose(page, self.trained, name, images, self.training.monitor, folder, session.console)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Pictures for explainers: a number for each pixel of them.
+
+        Raises:
+            InputError: the network takes no pictures.
+        """
+        trained = self.trained
+        if len(trained.preparation.shape) != 3:
+            raise InputError("this network takes plain vectors, not pictures", hint="explain its model from Python")
+        inputs = (self.reading(picture) for picture in _pictures(files))
+        return Explainable(trained.model, trained.classes, trained.objective.probabilities, inputs, method="grad-cam")
+
+    def reading(self, picture: pathlib.Path | bytes) -> ExplainableInput:
+        """A picture for explainers."""
+        trained = self.trained
+        channels, height, width = trained.preparation.shape
+        name = _name(picture)
+        raw, original = decode(picture, channels, (height, width), name)[None], decode(picture, 3, None, name)
+        _, tall, wide = original.shape
+        box = seen_part(tall, wide, (height, width))
+        return ExplainableInput(name, trained.preparation(raw, trained.device), Picture(original, box))
 
     def _decoded(self, inputs: Iterable[Any]) -> Iterator[tuple[str, Tensor]]:
         """Name and pixels of every picture, folders unfolded."""
-        channels, height, width = self._trained().preparation.shape
-        for given in inputs:
-            pictures = [given] if isinstance(given, bytes) else find_images(pathlib.Path(given))
-            for picture in pictures:
-                name = "<bytes>" if isinstance(picture, bytes) else str(picture)
-                yield name, decode(picture, channels, (height, width), name)
-
-    def _trained(self) -> TrainedClassifier:
-        if self.trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
-        return self.trained
+        channels, height, width = self.trained.preparation.shape
+        for picture in _pictures(inputs):
+            yield _name(picture), decode(picture, channels, (height, width), _name(picture))
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:
@@ -160,6 +187,16 @@ class ImageClassification(Task):
         from ..models.vision.softmax_regression import SoftmaxRegression
 
         return cls(data=ImageFolder.sample(folder), model=Spec(SoftmaxRegression), training=Training(epochs=2))
+
+
+def _pictures(inputs: Iterable[Any]) -> Iterator[pathlib.Path | bytes]:
+    """The pictures of ``inputs``: paths, those below folders, or the bytes of files."""
+    for given in inputs:
+        yield from [given] if isinstance(given, bytes) else find_images(pathlib.Path(given))
+
+
+def _name(picture: pathlib.Path | bytes) -> str:
+    return "<bytes>" if isinstance(picture, bytes) else str(picture)
 
 
 def _hold_out(

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor
 
-from ..core.arguments import PositiveInt
+from ..core.arguments import PositiveInt, Probability
 from ..core.configurable import DEFAULTS, Spec, named
 from ..core.errors import ArgumentError
 from ..core.run_folder import RunFolder
@@ -25,12 +25,15 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import language_page
+from .exhibits import Text
+from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
 
-#: Steps that are read at once where nothing is learned, and how many logits may come of that.
-PIECE, LOGITS = 512, 1 << 24
+#: Steps that are read at once where nothing is learned, and how many logits may come of that: above some 32 MiB the
+#: memory of a tensor is asked from the system anew each time, which costs more than computing it.
+PIECE, LOGITS = 512, 1 << 22
 #: Shorter rows would be charged for what a network cannot know at the beginning of a row.
 ROW = 4096
 #: How many symbols the longest n-gram model looks back.
@@ -46,9 +49,10 @@ def read(model: LanguageModel, ids: Tensor, session: Session) -> tuple[Tensor, T
         float32 (vocabulary,); both on the CPU.
     """
     state, found, log_p = None, [], torch.empty(0)
+    piece = max(1, min(PIECE, LOGITS // model.embedding.vocabulary))
     with session.console.progress("evaluate", len(ids) - 1, "symbol") as progress:
-        for start in range(0, len(ids), PIECE):
-            tokens, after = (ids[first : first + PIECE].to(session.device) for first in (start, start + 1))
+        for start in range(0, len(ids), piece):
+            tokens, after = (ids[first : first + piece].to(session.device) for first in (start, start + 1))
             logits, state = model(tokens[None], state=state)
             log_p = logits[0].float().log_softmax(-1)
             found.append(log_p[: len(after)].gather(1, after[:, None])[:, 0].cpu().double())
@@ -70,6 +74,8 @@ class LanguageModelling(SequenceTask[str]):
         minimum: tokens that occur less often in the training text are unknown.
         vocabulary: keep at most so many tokens, the most frequent.
         steps: symbols that the gradient reaches back.
+        reset_rate: chance that a row of a mini-batch forgets what was read and starts from the initial state, which a
+            network that always goes on would hardly ever meet; without it, fresh texts are read badly.
         validation, test: shares of the text held out, from its end; see `SequenceTask`.
         training: how to train; ``batch_size`` counts rows.
         baselines: measure n-gram models beside the network.
@@ -92,6 +98,7 @@ class LanguageModelling(SequenceTask[str]):
         minimum: PositiveInt = 1,
         vocabulary: PositiveInt | None = None,
         steps: PositiveInt = 64,
+        reset_rate: Probability = 0.01,
         validation: Share | None = None,
         test: Share | None = None,
         training: Training = DEFAULTS,
@@ -102,6 +109,7 @@ class LanguageModelling(SequenceTask[str]):
             raise ArgumentError(message, hint="give a number, 64 for example", path=("training", "batch_size"))
         self.data, self.spec, self.tokens, self.training = data, model, tokens, training
         self.minimum, self.vocabulary, self.steps = minimum, vocabulary, steps
+        self.reset_rate = reset_rate
         self.validation, self.test, self.baselines = validation, test, baselines
 
     def hold_out(self, items: Sequence[str], share: float) -> tuple[Sequence[str], Sequence[str] | None]:
@@ -143,13 +151,15 @@ class LanguageModelling(SequenceTask[str]):
     def batches(
         self, items: Sequence[str], batch_size: int | Literal["all"], shuffle: bool, session: Session
     ) -> Streams:
-        ids, group, steps = self.ids(items), session.processes, self.steps
+        ids, group, steps, reset_rate = self.ids(items), session.processes, self.steps, self.reset_rate
         assert batch_size != "all"
         if not shuffle:
             room = LOGITS // len(self.codec.vocabulary)
             batch_size = max(1, min(BATCH, len(ids) // ROW, room // 64))
-            steps = max(1, min(PIECE, room // batch_size))
-        return Streams(ids, batch_size, steps, rank=group.rank, world=group.count)
+            steps, reset_rate = max(1, min(PIECE, room // batch_size)), 0.0
+        return Streams(
+            ids, batch_size, steps, reset_rate=reset_rate, seed=session.seed, rank=group.rank, world=group.count
+        )
 
     def measure(self, items: Sequence[str], session: Session) -> dict[str, Any]:
         network = self.network
@@ -213,6 +223,24 @@ class LanguageModelling(SequenceTask[str]):
                 "next": [{"label": label, "probability": p} for label, p in zip(after, values.tolist())],
                 "unknown": self.unknown(given.text),
             }
+
+    def given(self, files: Iterable[Any]) -> Iterator[str]:
+        """The texts that a person gives."""
+        return (given.text for given in given_texts(files))
+
+    def reading(self, item: str, name: str | None = None) -> ExplainableInput:
+        """A text for explainers, symbol by symbol; after each the network says which will follow."""
+        ids = self.ids([item])[None].to(self.network.device)
+        symbols = self.codec.vocabulary.tokens(ids[0].tolist())
+        last = [len(symbols) - 1]
+        inputs = ids, torch.tensor([len(symbols)])
+        return ExplainableInput(name or item, inputs, Text(symbols), positions=symbols, asked=last)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Texts for explainers: for the symbol that follows, or any that follows before, a number for every symbol."""
+        inputs = (self.reading(given.text, given.name) for given in given_texts(files))
+        symbols = self.codec.vocabulary.symbols
+        return Explainable(self.network, symbols, lambda logits: logits.softmax(-1), inputs, noun="symbol")
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         language_page.compose(self, session, folder, page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from ..core.run_folder import RunFolder
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 TEMPERATURES = (0.5, 0.8, 1.0)
 SAMPLE = 400  # symbols of each sample
+COLUMNS = 100  # of a line of it
 PROBED = 4000  # symbols that the cells are watched over
 SHOWN = 360  # of them on the page
 
@@ -62,7 +64,7 @@ def _samples(task: LanguageModelling, session: Session, page: Page) -> None:
         decoder = Sampling(temperature, seed=session.seed)
         (sample,) = generate(task.network, task.codec, decoder, length=SAMPLE)
         page.text(f"Temperature {temperature:g}:")
-        page.code(sample.text)
+        page.code("\n".join(textwrap.fill(line, COLUMNS) for line in sample.text.splitlines()))
 
 
 def _cells(task: LanguageModelling, session: Session, page: Page) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import torch
+from torch import nn
 
 from ..core.arguments import Interval
 from ..core.errors import DataError, InputError
@@ -121,6 +122,10 @@ class SequenceTask(Task, Generic[Item]):
         """The loss of ``model``; by default what its output unit implies."""
         return objective_for(model.output)
 
+    def trainer(self, model: Model) -> nn.Module:
+        """What is trained: ``model``, or something around it that answers batches in another way."""
+        return model
+
     # --------------------------------------------------------------------------------------------------------- the rest
 
     @property
@@ -189,7 +194,7 @@ class SequenceTask(Task, Generic[Item]):
         held_out = parts.validation
         validation = None if held_out is None else self.batches(held_out, BATCH, False, session)
         fit_network(
-            model,
+            self.trainer(model),
             objective,
             self.training,
             train,

@@ -23,6 +23,8 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics, sound_classification_page
+from .exhibits import Sound
+from .explainable import Explainable, ExplainableInput
 from .given_sounds import given_sounds
 from .sequence_task import BATCH, Batches, SequenceTask, Share
 from .task import Session
@@ -147,6 +149,21 @@ class SoundClassification(SequenceTask[Recording]):
                 for value, place in zip(values.tolist(), places.tolist())
             ]
             yield {"input": recording.place, **ranked[0], "top": ranked}
+
+    def given(self, files: Iterable[Any]) -> Iterator[Recording]:
+        """The recordings that a person gives."""
+        return given_sounds(files)
+
+    def reading(self, item: Recording) -> ExplainableInput:
+        """A recording for explainers, frame by frame."""
+        frames, features = self.features.frames(item), self.features
+        inputs = (frames[None].to(self.model.device), torch.tensor([len(frames)]))
+        return ExplainableInput(item.place, inputs, Sound(item, features.hop, features.window))
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Recordings for explainers: a number for each frame."""
+        model, inputs = self.model, map(self.reading, self.given(files))
+        return Explainable(model, self.classes, self.objective(model).probabilities, inputs)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         sound_classification_page.compose(self, session, folder, page)

@@ -1,29 +1,69 @@
-"""What is dissected: a trained classifier and the pictures to look at it with."""
+"""What is dissected: a trained network, and some of its data to look at it with."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ..core.console import Console
 from ..data.reader import LabelledImages
+from ..functional.layer_outputs import Inputs
 from .classifier import BATCH, TrainedClassifier
 
 
-@dataclass(frozen=True)
-class Specimen:
-    """A trained classifier and some pictures of a part of its data.
+class Specimen(Protocol):
+    """What sections on any network need.
+
+    Attributes:
+        layer: the layer to look at, or None for each section's own choice.
+        seed: of everything random.
+        console: shows progress.
+        answered: whether the right answers are known, so that there is a loss.
+    """
+
+    layer: str | None
+    seed: int
+    console: Console
+
+    @property
+    def answered(self) -> bool: ...
+
+    @property
+    def model(self) -> nn.Module:
+        """The network, in evaluation mode."""
+        ...
+
+    @property
+    def batches(self) -> Sequence[Inputs]:
+        """All inputs, in batches as the network takes them."""
+        ...
+
+    @property
+    def one(self) -> Inputs:
+        """A batch of one input."""
+        ...
+
+    def loss(self, model: nn.Module, count: int) -> Tensor:
+        """The mean loss of ``model`` on the first ``count`` inputs.
+
+        Raises:
+            InputError: nobody knows the right answers.
+        """
+        ...
+
+
+@dataclass
+class PictureSpecimen:
+    """A trained classifier and some pictures of a part of its data; for the rest see `Specimen`.
 
     Attributes:
         trained: the classifier.
         images: the pictures.
-        layer: the layer to look at, or None for each section's own choice.
-        seed: of everything random.
-        console: shows progress.
     """
 
     trained: TrainedClassifier
@@ -31,6 +71,10 @@ class Specimen:
     layer: str | None
     seed: int
     console: Console
+
+    @property
+    def answered(self) -> bool:
+        return True
 
     @property
     def model(self) -> nn.Module:
@@ -49,6 +93,10 @@ class Specimen:
     @property
     def batches(self) -> Sequence[Tensor]:
         return self.inputs.split(BATCH)
+
+    @property
+    def one(self) -> Tensor:
+        return self.inputs[:1]
 
     @property
     def pictures(self) -> Tensor | None:
@@ -77,7 +125,6 @@ class Specimen:
         return outputs[0] if isinstance(outputs, tuple) else outputs
 
     def loss(self, model: nn.Module, count: int) -> Tensor:
-        """The mean loss of the first ``count`` pictures."""
         targets = self.images.labels[:count].to(self.trained.device)
         return self.trained.objective.loss(self.scores(model, self.inputs[:count]), targets)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Self
 
 import torch
+from torch import Tensor
 
 from ..core.arguments import PositiveInt
 from ..core.configurable import DEFAULTS, Spec, named
+from ..core.errors import InputError
 from ..core.run_folder import RunFolder
 from ..data.corpus import TaggedSentence
 from ..data.length_buckets import LengthBuckets
@@ -20,15 +23,18 @@ from ..data.reader import TaggedReader
 from ..data.sequence_set import TaggedSequences
 from ..data.tokenizers.words import JOINER, Words
 from ..data.vocabulary import Vocabulary
-from ..functional.crf import viterbi
+from ..functional.crf import LinearChain, marginals, viterbi
 from ..functional.entities import entity_scores, is_bio
 from ..models.model import Model
 from ..render.confusion import confusion_figure
 from ..render.page import Page
 from ..training.settings import Training
+from .exhibits import Text
+from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
+from .spelled_words import SpelledWords
 from .task import Session
 
 SHOWN = 20
@@ -172,15 +178,44 @@ class Tagging(SequenceTask[TaggedSentence]):
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
         """Tags of each text; ``words`` and ``tags`` beside each other. There is one answer, whatever ``top``."""
         _ = self.model
-        cut = Words()
-        for given in given_texts(inputs):
-            words = [token.removeprefix(JOINER) for token in cut.tokens(given.text) if not token.isspace()]
-            tags: list[str] = []
-            if words:
-                sentence = TaggedSentence(words, [self.tags[0]] * len(words), given.name)
-                tags = self.answers([sentence], Session(processes=session.processes))[0][0]
-            text = " ".join(f"{word}/{tag}" for word, tag in zip(words, tags))
-            yield {"input": given.name, "text": text, "words": words, "tags": tags}
+        for item in self.given(inputs):
+            tags = self.answers([item], Session(processes=session.processes))[0][0] if item.words else []
+            text = " ".join(f"{word}/{tag}" for word, tag in zip(item.words, tags))
+            yield {"input": item.place, "text": text, "words": item.words, "tags": tags}
+
+    def given(self, files: Iterable[Any]) -> Iterator[TaggedSentence]:
+        """The texts that a person gives, cut into words; nobody knows their tags, and the commonest stands for them."""
+        for given in given_texts(files):
+            words = [token.removeprefix(JOINER) for token in Words().tokens(given.text) if not token.isspace()]
+            yield TaggedSentence(words, self.tags[:1] * len(words), given.name)
+
+    def reading(self, item: TaggedSentence) -> ExplainableInput:
+        """A sentence for explainers, word by word.
+
+        Raises:
+            InputError: there is no word in it.
+        """
+        if not item.words:
+            raise InputError(f"there is no word in '{item.place}'", hint="give a text with words")
+        (batch,) = self.batches([item], 1, False, Session()).epoch(0)
+        inputs = tuple(part.to(self.model.device) for part in batch.inputs)
+        remark = "Explained is the score of a tag before the CRF weighs what stands beside it." if self._chained else ""
+        return ExplainableInput(item.place, inputs, Text(item.words), positions=item.words, remark=remark)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Sentences for explainers: for the tag of each word a number for every word."""
+        model, probabilities = self.model, marginals if self._chained else self.objective(self.model).probabilities
+        readings = map(self.reading, self.given(files))
+        options = {"occlusion": {"window": 1}}
+        if self.spec.arguments.get("characters") is None:
+            return _ExplainableTags(model, self.tags, probabilities, readings, noun="tag", options=options)
+        spelled = SpelledWords(model).eval()
+        inputs = (dataclasses.replace(each, inputs=spelled.inputs(*each.inputs)) for each in readings)
+        return _ExplainableTags(spelled, self.tags, probabilities, inputs, noun="tag", options=options)
+
+    @property
+    def _chained(self) -> bool:
+        return self.model.output == "crf"
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)
@@ -237,6 +272,13 @@ class Tagging(SequenceTask[TaggedSentence]):
 
         small = {"name": "tagger", "embedding": 4, "encoder": {"name": "recurrent", "hidden": [4]}}
         return cls(data=UdEnglishEwt.sample(folder), model=small, minimum=1, training=Training(epochs=2))  # type: ignore[arg-type]
+
+
+class _ExplainableTags(Explainable):
+    """Tags are decided as `Tagging.predict` decides them: of a CRF all of a sentence at once."""
+
+    def decided(self, outputs: Any, probabilities: Tensor) -> Tensor:
+        return viterbi(outputs)[0] if isinstance(outputs, LinearChain) else super().decided(outputs, probabilities)
 
 
 def _plain(metrics: dict[str, Any]) -> dict[str, float]:

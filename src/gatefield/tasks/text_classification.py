@@ -24,7 +24,8 @@ from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics
 from .classification_page import quality
-from .explaining import Explainable, ExplainableInput
+from .exhibits import Text
+from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
@@ -123,28 +124,35 @@ class TextClassification(SequenceTask[LabelledText]):
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
         model = self.model
         objective = self.objective(model)
-        for given in given_texts(inputs):
-            outputs = self.outputs([LabelledText(given.text, 0, given.name)], Session(processes=session.processes))
+        for item in self.given(inputs):
+            outputs = self.outputs([item], Session(processes=session.processes))
             values, places = objective.probabilities(outputs)[0].topk(min(top, len(self.classes)))
             ranked = [
                 {"label": self.classes[place], "probability": value}
                 for value, place in zip(values.tolist(), places.tolist())
             ]
-            yield {"input": given.name, **ranked[0], "top": ranked}
+            yield {"input": item.place, **ranked[0], "top": ranked}
+
+    def given(self, files: Iterable[Any]) -> Iterator[LabelledText]:
+        """The texts that a person gives; nobody knows their labels."""
+        return (LabelledText(given.text, 0, given.name) for given in given_texts(files))
+
+    def reading(self, item: LabelledText) -> ExplainableInput:
+        """A text for explainers, token by token.
+
+        Raises:
+            InputError: there is no token in it.
+        """
+        tokens = self.codec.tokenizer.tokens(item.text)
+        if not tokens:
+            raise InputError(f"there is no word in '{item.place}'", hint="give a text with words")
+        ids = torch.tensor([self.codec.vocabulary.ids(tokens)], device=self.model.device)
+        return ExplainableInput(item.place, (ids, torch.tensor([len(tokens)])), Text(tokens))
 
     def explainable(self, files: Iterable[Any]) -> Explainable:
         """Texts for explainers: a number for each token."""
-        model = self.model
-
-        def inputs() -> Iterator[ExplainableInput]:
-            for given in given_texts(files):
-                tokens = self.codec.tokenizer.tokens(given.text)
-                if not tokens:
-                    raise InputError(f"there is no word in '{given.name}'", hint="give a text to explain")
-                ids = torch.tensor([self.codec.vocabulary.ids(tokens)], device=model.device)
-                yield ExplainableInput(given.name, (ids, torch.tensor([len(tokens)])), tokens=tokens)
-
-        return Explainable(model, self.classes, self.objective(model).probabilities, inputs())
+        model, inputs = self.model, map(self.reading, self.given(files))
+        return Explainable(model, self.classes, self.objective(model).probabilities, inputs)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

@@ -28,6 +28,8 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import transcription_page
+from .exhibits import Sound
+from .explainable import ExplainableInput
 from .given_sounds import given_sounds
 from .label_language_model import LabelLanguageModel
 from .sequence_task import BATCH, Batches, SequenceTask, Share
@@ -288,6 +290,16 @@ class Transcription(SequenceTask[Recording]):
                     for own in transcript.hypotheses[:top]
                 ],
             }
+
+    def given(self, files: Iterable[Any]) -> Iterator[Recording]:
+        """The recordings that a person gives; nobody knows what is said."""
+        return given_sounds(files)
+
+    def reading(self, item: Recording) -> ExplainableInput:
+        """A recording as the network reads it, frame by frame."""
+        frames, features = self.features.frames(item), self.features
+        inputs = (frames[None].to(self.model.device), torch.tensor([len(frames)]))
+        return ExplainableInput(item.place, inputs, Sound(item, features.hop, features.window))
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         transcription_page.compose(self, session, folder, page)

@@ -10,11 +10,11 @@ import numpy
 import torch
 from torch import Tensor
 
-from ..core.errors import ArgumentError
+from ..core.errors import ArgumentError, InputError
 from ..core.files import write_bytes
 from ..data.corpus import TextPair
 from ..data.text_codec import TextCodec
-from ..decoding import Beam, Decoder, Forbidden
+from ..decoding import Beam, Constraint, Decoder, Forbidden, MustContain, UnnormalizedBeam
 from ..render.attention import attention_map
 from ..render.drawing import figure_png
 
@@ -80,7 +80,12 @@ class Codecs(NamedTuple):
 
 @torch.inference_mode()
 def translate(
-    model: Network, codecs: Codecs, decoder: Decoder, texts: Sequence[str], numbers: Sequence[int] | None = None
+    model: Network,
+    codecs: Codecs,
+    decoder: Decoder,
+    texts: Sequence[str],
+    numbers: Sequence[int] | None = None,
+    must_contain: Sequence[str] = (),
 ) -> list[list[Translated]]:
     """The translations of each text, best first; what a text gets does not depend on the others.
 
@@ -89,27 +94,34 @@ def translate(
     Args:
         model: in evaluation mode.
         numbers: of each text in its whole data set, after which random streams are named; 0, 1, ... by default.
+        must_contain: phrases that every translation has, token by token; it may then be longer by as many.
 
     Raises:
         DivergenceError: the model gave NaN.
+        ArgumentError: phrases, and a decoder that cannot keep to them.
+        InputError: a phrase has no tokens, or some that are unknown.
     """
     vocabulary = codecs.target.vocabulary
     assert vocabulary.begin is not None
     unsaid = [number for number in (vocabulary.pad, vocabulary.unknown, vocabulary.begin) if number is not None]
     rows = codecs.source.encode_all(texts)
-    limits = [codecs.limit(length) for length in rows.lengths.tolist()]
+    phrases = [_phrase(codecs.target, phrase) for phrase in must_contain]
+    limits = [codecs.limit(length) + sum(map(len, phrases)) for length in rows.lengths.tolist()]
     found: list[list[Translated]] = [[] for _ in texts]
     for places in torch.argsort(rows.lengths, stable=True).split(BATCH) if texts else ():
         source, lengths = rows.padded(places)
         state = model.start((source.to(model.device), lengths.to(model.device)))
         mine = places.tolist()
+        constraints: list[Constraint] = [Forbidden(unsaid)]
+        if phrases:
+            constraints.append(MustContain([phrases] * len(mine), vocabulary.end))
         decoded = decoder.decode(
             model,
             state,
             vocabulary.begin,
             vocabulary.end,
             [limits[place] for place in mine],
-            [Forbidden(unsaid)],
+            constraints,
             mine if numbers is None else [numbers[place] for place in mine],
         )
         for place, hypotheses in zip(mine, decoded):
@@ -118,6 +130,17 @@ def translate(
                 for h in hypotheses
             ]
     return found
+
+
+def _phrase(codec: TextCodec, phrase: str) -> list[int]:
+    """The symbols of ``phrase``, without begin and end."""
+    tokens = codec.tokenizer.tokens(phrase)
+    strange = [token for token in tokens if token not in codec.vocabulary]
+    if strange or not tokens:
+        what = f"has {strange[0]!r}, which the network does not know" if strange else "is empty"
+        hint = "a translation can contain what the training translations are made of"
+        raise InputError(f"the phrase {phrase!r} {what}", hint=hint)
+    return codec.vocabulary.ids(tokens)
 
 
 class Alignment(NamedTuple):
@@ -172,10 +195,10 @@ def searching(decoder: Decoder, width: int | None, hypotheses: int | None) -> De
     """
     if width is None and hypotheses is None:
         return decoder
-    beam = decoder if isinstance(decoder, Beam) else Beam()
+    beam = decoder if isinstance(decoder, (Beam, UnnormalizedBeam)) else Beam()
     wanted = 1 if hypotheses is None else hypotheses
     width = max(beam.width, wanted) if width is None else width
     if wanted > width:
         message = f"a beam of {width} cannot find {wanted} translations"
         raise ArgumentError(message, hint=f"widen the beam to {wanted} or more", path=("hypotheses",))
-    return Beam.from_config({**beam.config(), "width": width, "hypotheses": wanted})
+    return type(beam).from_config({**beam.config(), "width": width, "hypotheses": wanted})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, Self, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.arguments import PositiveInt, Probability
@@ -21,15 +21,19 @@ from ..data.reader import PairReader
 from ..data.sequence_set import IGNORED, PairedSequences
 from ..data.text_codec import TextCodec
 from ..data.tokens import Tokenizer
-from ..decoding import Decoder
+from ..decoding import BeamSearchOptimization, Decoder, UnnormalizedBeam
 from ..models.model import Model
 from ..render.page import Page
 from ..training.objective import Objective
+from ..training.objectives.beam_violations import BeamViolations
 from ..training.objectives.cross_entropy import CrossEntropy
 from ..training.schedule import Progress, Schedule
 from ..training.settings import Training
 from . import translation_page
+from .exhibits import Text
+from .explainable import ExplainableInput
 from .given_texts import GivenText, given_texts
+from .searching_trainer import SearchingTrainer
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
 from .translating import Alignment, Codecs, Network, Translated, alignment, searching, translate
@@ -57,6 +61,9 @@ class Translation(SequenceTask[TextPair]):
         teacher_forcing: what the model's own ``teacher_forcing``, the chance to hear the right symbol in training, is
             multiplied by, in the course of training; None: it stays as it is. In evaluation the loss is measured
             with the right symbols, and as ``free_running_loss`` with the model's own.
+        beam_search_optimization: train so that the right translation stays on a beam, after some epochs by
+            cross-entropy; needs the decoder ``unnormalized-beam``. What training then reports as its loss are
+            violations of the margin. None: cross-entropy all the way.
         validation, test: shares held out; see `SequenceTask`.
         training: how to train.
         baselines: measure translators that know no language beside the network.
@@ -71,6 +78,7 @@ class Translation(SequenceTask[TextPair]):
     reference = "catalogue 165, catalogue 166, catalogue 171, catalogue 193, catalogue 194, catalogue 195, bengio2015"
     # What was translated last, by which model: the report wants it again.
     _translated: tuple[Sequence[TextPair], Model, list[Translated]] | None = None
+    _trainer: SearchingTrainer | None = None
 
     def __init__(
         self,
@@ -85,6 +93,7 @@ class Translation(SequenceTask[TextPair]):
         decoder: Decoder = named("beam"),
         label_smoothing: Probability = 0.0,
         teacher_forcing: Schedule | None = None,
+        beam_search_optimization: BeamSearchOptimization | None = None,
         validation: Share | None = None,
         test: Share | None = None,
         training: Training = DEFAULTS,
@@ -93,10 +102,17 @@ class Translation(SequenceTask[TextPair]):
         if shared and target_tokens is not None:
             message = "a shared vocabulary has one tokenizer"
             raise ArgumentError(message, hint="leave out target_tokens, or set shared=False", path=("target_tokens",))
+        if beam_search_optimization is not None:
+            score = beam_search_optimization.score
+            if not isinstance(decoder, UnnormalizedBeam) or decoder.score != score:
+                message = "what beam-search optimization trains are scores of its own and no probabilities"
+                hint = f"set decoder: {{name: unnormalized-beam, score: {score}}}"
+                raise ArgumentError(message, hint=hint, path=("decoder",))
         self.data, self.spec, self.tokens, self.training = data, model, tokens, training
         self.target_tokens = target_tokens or Tokenizer.from_config(tokens.config())
         self.shared, self.minimum, self.vocabulary, self.longest = shared, minimum, vocabulary, longest
         self.decoder, self.label_smoothing, self.teacher_forcing = decoder, label_smoothing, teacher_forcing
+        self.beam_search_optimization = beam_search_optimization
         self.validation, self.test, self.baselines = validation, test, baselines
 
     def same(self, item: TextPair) -> Hashable:
@@ -140,18 +156,29 @@ class Translation(SequenceTask[TextPair]):
         return model
 
     def objective(self, model: Model) -> Objective:
-        return CrossEntropy(self.label_smoothing)
+        kind = CrossEntropy if self.beam_search_optimization is None else BeamViolations
+        return kind(self.label_smoothing)
+
+    def trainer(self, model: Model) -> nn.Module:
+        if self.beam_search_optimization is None:
+            return model
+        vocabulary = self.codecs.target.vocabulary
+        assert vocabulary.begin is not None
+        assert vocabulary.end is not None
+        self._trainer = SearchingTrainer(model, self.beam_search_optimization, vocabulary.begin, vocabulary.end)
+        return self._trainer
 
     def before_update(self) -> Callable[[Progress], None]:
-        schedule, model = self.teacher_forcing, cast(Any, self._untrained)
-        if schedule is None:
-            return lambda progress: None
-        rate = model.teacher_forcing
+        schedule, model, trainer = self.teacher_forcing, cast(Any, self._untrained), self._trainer
+        rate: float = 1.0 if schedule is None else model.teacher_forcing
 
-        def set_rate(progress: Progress) -> None:
-            model.teacher_forcing = min(rate * schedule.factor(progress), 1.0)
+        def told(progress: Progress) -> None:
+            if schedule is not None:
+                model.teacher_forcing = min(rate * schedule.factor(progress), 1.0)
+            if trainer is not None:
+                trainer.tell(progress)
 
-        return set_rate
+        return told
 
     def batches(
         self, items: Sequence[TextPair], batch_size: int | Literal["all"], shuffle: bool, session: Session
@@ -169,7 +196,7 @@ class Translation(SequenceTask[TextPair]):
                 session.console.warn(f"left out {count} training pairs of more than {self.longest} symbols on a side")
             sources, targets = sources.subset(kept), targets.subset(kept)
         group = session.processes
-        pairs = _Pairs(sources, targets)
+        pairs = PairedSequences(sources, targets)
         return LengthBuckets(pairs, batch_size, seed=session.seed, shuffle=shuffle, rank=group.rank, world=group.count)
 
     # ---------------------------------------------------------------------------------------------- what it can do then
@@ -239,12 +266,21 @@ class Translation(SequenceTask[TextPair]):
         return [token for token in dict.fromkeys(codec.tokenizer.tokens(text)) if token not in codec.vocabulary]
 
     def predict(
-        self, session: Session, inputs: Iterable[Any], top: int = 1, decoder: Decoder | None = None
+        self,
+        session: Session,
+        inputs: Iterable[Any],
+        top: int = 1,
+        decoder: Decoder | None = None,
+        must_contain: Sequence[str] = (),
     ) -> Iterator[dict[str, Any]]:
         """The translation of each text, and the ``top`` best that the beam has found; by another ``decoder`` if given.
 
+        Each translation has the phrases ``must_contain`` in it, token by token.
+
         Raises:
-            ArgumentError: more than one is asked for, and ``decoder`` is a beam that follows fewer.
+            ArgumentError: more than one is asked for, and ``decoder`` is a beam that follows fewer; or a decoder that
+                cannot keep to phrases.
+            InputError: a phrase has no tokens, or some that the network does not know.
         """
         network = self.network
         if decoder is None:
@@ -252,7 +288,7 @@ class Translation(SequenceTask[TextPair]):
         given, done = given_texts(inputs), 0
         while texts := list(itertools.islice(given, BATCH)):
             numbers = range(done, done + len(texts))
-            found = translate(network, self.codecs, decoder, [text.text for text in texts], numbers)
+            found = translate(network, self.codecs, decoder, [text.text for text in texts], numbers, must_contain)
             done += len(texts)
             yield from map(self._answer, texts, found)
 
@@ -268,6 +304,17 @@ class Translation(SequenceTask[TextPair]):
             "hypotheses": hypotheses,
             "unknown": self.unknown(given.text),
         }
+
+    def given(self, files: Iterable[Any]) -> Iterator[TextPair]:
+        """The texts that a person gives; nobody knows their translations."""
+        return (TextPair(given.text, "", given.name) for given in given_texts(files))
+
+    def reading(self, item: TextPair) -> ExplainableInput:
+        """A pair as the network reads it, the source symbol by symbol."""
+        (batch,) = self.batches([item], 1, False, Session()).epoch(0)
+        source = self.codecs.source
+        symbols = source.vocabulary.tokens(source.encode(item.source))
+        return ExplainableInput(item.place, tuple(part.to(self.model.device) for part in batch.inputs), Text(symbols))
 
     def looked(self, text: str, symbols: Sequence[str]) -> Alignment:
         """Where the network looks in ``text`` while it says ``symbols``.
@@ -292,14 +339,6 @@ class Translation(SequenceTask[TextPair]):
         small = {"name": "encoder-decoder", "embedding": 4, "hidden": 6}
         training = Training(epochs=2, batch_size=8)
         return cls(data=Tatoeba.sample(folder), model=small, training=training, baselines=True)  # type: ignore[arg-type]
-
-
-class _Pairs(PairedSequences):
-    """Pairs whose model is told the lengths of targets too, so that its output layer spends nothing on padding."""
-
-    def batch(self, indices: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        inputs, targets = super().batch(indices)
-        return (*inputs, self.counts[indices]), targets
 
 
 def _in_words(found: dict[str, Any]) -> str:

@@ -22,6 +22,9 @@ class Batch(Protocol):
         indices: int64 (count,), their places in the data set.
         size: how much the mini-batch's mean loss is a mean over, in all processes: samples, or symbols of sequences.
         share: this process's part of them, ``count / size``; 0 marks a dummy sample that must not count.
+
+    One attribute may be left out. ``fresh`` (None): bool (count,), the rows that start from the model's initial state
+    and not from the one that is carried; the inputs are then (count, time, ...).
     """
 
     @property

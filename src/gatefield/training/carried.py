@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from ..core.errors import ArgumentError
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
@@ -43,3 +46,17 @@ def rebuilt(template: Any, tensors: Sequence[Tensor]) -> Any:
 def detached(tree: Any) -> Any:
     """``tree`` cut off from the gradient of what led to it."""
     return map_tensors(Tensor.detach, tree)
+
+
+def started_anew(rows: Tensor, initial: Any, carried: Any) -> Any:
+    """``carried`` with the rows of ``initial`` where ``rows`` (batch,) holds; all tensors have their rows first.
+
+    Raises:
+        ArgumentError: the states differ in shape: of a model that remembers all it read.
+    """
+    olds, news = list(tensors_in(carried)), list(tensors_in(initial))
+    if [tensor.shape for tensor in news] != [tensor.shape for tensor in olds]:
+        message = "the state of this model grows as it reads, so that no row of a batch can start anew"
+        raise ArgumentError(message, hint="bound what it remembers, or set reset_rate to 0", path=("reset_rate",))
+    wide = [rows.reshape(-1, *(1,) * (old.dim() - 1)) for old in olds]
+    return rebuilt(carried, [torch.where(row, new, old) for row, new, old in zip(wide, news, olds)])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Batch, Tensors
-from .carried import detached, map_tensors
+from .carried import detached, map_tensors, started_anew
 from .objective import Objective
 
 #: Weight of the loss of each auxiliary head (Szegedy et al. 2015, section 5).
@@ -47,12 +47,12 @@ class Forward:
         A model that returns a plain tuple has auxiliary heads: loss = L(outputs) + 0.3 sum of L(head), over the heads.
         """
         targets = map_tensors(self._move, batch.targets)
-        inputs = self.place(batch.inputs)
+        inputs, fresh = self.place(batch.inputs), getattr(batch, "fresh", None)
         if self.precision is torch.float32:
-            outputs = self._outputs(inputs)
+            outputs = self._outputs(inputs, fresh)
         else:
             with torch.autocast(self.device.type, self.precision):
-                outputs = self._outputs(inputs)
+                outputs = self._outputs(inputs, fresh)
             outputs = map_tensors(lambda part: part.float() if part.is_floating_point() else part, outputs)
         outputs, *heads = outputs if type(outputs) is tuple else (outputs,)
         loss = self.objective.loss(outputs, targets)
@@ -73,10 +73,17 @@ class Forward:
     def _move(self, part: Tensor) -> Tensor:
         return part.to(self.device, non_blocking=True)
 
-    def _outputs(self, inputs: tuple[Tensor, ...]) -> Any:
+    def _outputs(self, inputs: tuple[Tensor, ...], fresh: Tensor | None) -> Any:
         if not getattr(self.model, "returns_state", False):
             return self.model(*inputs)
-        outputs, state = self.model(*inputs, state=self.carried)
+        outputs, state = self.model(*inputs, state=self._before(inputs, fresh))
         if self.carries:
             self.carried = detached(state)
         return outputs
+
+    def _before(self, inputs: tuple[Tensor, ...], fresh: Tensor | None) -> Any:
+        """The carried state, but the initial one, whose gradient is not cut off, in the rows that start anew."""
+        if self.carried is None or fresh is None or not fresh.any():
+            return self.carried
+        _, initial = self.model(*(part[:, :0] for part in inputs))
+        return started_anew(self._move(fresh), initial, self.carried)

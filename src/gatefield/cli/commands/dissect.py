@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ...core.console import Console
@@ -10,14 +12,18 @@ from ..main import Verb
 
 @click.command(cls=Verb)
 @click.argument("run", metavar="RUN")
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option(
     "--what",
     metavar="A,B,...",
     default="",
-    help="codes, filters, features, maximize, lesion, landscape, flow, histograms.  [default: all that it allows]",
+    help="Of pictures: codes, filters, features, maximize, lesion, landscape, flow, histograms. Of sequences: gates, "
+    "units, attention, lags, landscape, flow, histograms.  [default: all that it allows]",
 )
 @click.option("--layer", metavar="NAME", help="The layer to look at, as 'gatefield show RUN' names it.")
-@click.option("--count", metavar="N", type=click.IntRange(min=1), default=500, help="Pictures.  [default: 500]")
+@click.option(
+    "--count", metavar="N", type=click.IntRange(min=1), help="Pictures or sequences.  [default: 500, or 48 sequences]"
+)
 @click.option("--out", metavar="FILE", help="The page to write.  [default: RUN/dissect.html]")
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the figures and the path of the page.")
@@ -25,28 +31,33 @@ from ..main import Verb
 def command(
     console: Console,
     run: str,
+    inputs: tuple[str, ...],
     what: str,
     layer: str | None,
-    count: int,
+    count: int | None,
     out: str | None,
     device: str,
     as_json: bool,
 ) -> None:
     """Look inside the network in RUN: what its layers see, what its blocks are for, how its loss lies around it.
 
-    Writes one page that needs no network, and prints its path.
+    A run on sequences shows what its gates do over a text, what excites its units, where it looks, and how far back
+    gradients reach; with an INPUT, a text, recording or table, it is looked at over that one. Writes one page that
+    needs no network, and prints its path.
 
     \b
     gatefield dissect runs/digits-1
     gatefield dissect runs/digits-1 --what codes,features --layer features.c3
     gatefield dissect runs/mine --what lesion --json
+    gatefield dissect runs/shakespeare-1 "To be or not to be" --what gates,units
     """
     from ...tasks.dissecting import dissect
     from ...tasks.run import load
 
     names = [name.strip() for name in what.split(",") if name.strip()]
     loaded = load(run, device=device, console=console)
-    found = dissect(loaded, names, layer, count, out, console)
+    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    found = dissect(loaded, names, layer, count, out, console, contents)
     if as_json:
         console.json({"page": str(found.page), **found.findings})
     else:

@@ -12,14 +12,21 @@ from ..main import Verb
 
 @click.command(cls=Verb)
 @click.argument("run", metavar="RUN")
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
-@click.option("--method", metavar="NAME", help="How; 'gatefield list explainers' names them.  [default: grad-cam]")
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="How; 'gatefield list explainers' names them.  [default: grad-cam of pictures, else integrated-gradients]",
+)
 @click.option("--layer", metavar="NAME", help="The layer to map.  [default: the last with several places]")
-@click.option("--target", metavar="CLASS", help="The class to explain.  [default: the network's answer]")
+@click.option("--target", metavar="NAME", help="The class, tag or series to explain.  [default: the network's answer]")
+@click.option(
+    "--position", metavar="N", type=int, help="The word or step ahead whose answer to explain, from 1.  [default: all]"
+)
 @click.option("--compare", is_flag=True, help="All methods that the network allows, side by side.")
 @click.option("--out", metavar="FILE", help="A page (.html) or a picture (.png).  [default: explain.html]")
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for each FILE.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for each answer.")
 @click.pass_obj
 def command(
     console: Console,
@@ -28,20 +35,26 @@ def command(
     method: str | None,
     layer: str | None,
     target: str | None,
+    position: int | None,
     compare: bool,
     out: str | None,
     device: str,
     as_json: bool,
 ) -> None:
-    """Show what in each FILE counts for the answer of the network in RUN.
+    """Show what in each INPUT counts for the answer of the network in RUN.
 
-    Writes one page or picture, over the pictures at their own size, and prints its path. A folder stands for all files
-    below it; '-' reads one file's content from stdin.
+    An INPUT is what 'gatefield predict' takes: a picture, a text, a recording, a table of a series; a forecaster
+    without one explains the forecast after its own series. A folder stands for all files below it; '-' reads one file's
+    content from stdin. Writes one page or picture and prints its path.
 
     \b
     gatefield explain runs/digits-1 seven.png
     gatefield explain runs/mine cat.jpg --target dog --method integrated-gradients --out why.png
     gatefield explain runs/mine pictures/ --compare
+    gatefield explain runs/sst2-1 "not bad at all"
+    gatefield explain runs/named-entities-1 "Grace Hopper left Yale" --position 2
+    gatefield explain runs/spoken-digits-1 seven.wav --method occlusion
+    gatefield explain runs/forecast-1 --position 3
     """
     if compare and method is not None:
         raise click.UsageError("--compare takes all methods, --method one: give one of the two")
@@ -51,9 +64,9 @@ def command(
     path = explaining.place_for(out, "explain.html", (".html", ".png"))
     loaded = load(run, device=device, console=console)
     contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
-    methods = explaining.all_methods() if compare else [method or "grad-cam"]
+    methods = explaining.all_methods() if compare else [] if method is None else [method]
     found = []
-    for explanation in explaining.explain(loaded, contents, methods, target, layer, console):
+    for explanation in explaining.explain(loaded, contents, methods, target, layer, console, position):
         found.append(explanation)
         if as_json:
             console.json(explanation.to_dict() | {"out": str(path)})

@@ -21,6 +21,12 @@ from ..main import Verb
     help="Follow the N likeliest translations; 1 is greedy.  [default: as the recipe says]",
 )
 @click.option("--n-best", type=click.IntRange(min=1), metavar="K", help="Give the K best, with scores.  [default: 1]")
+@click.option(
+    "--must-contain",
+    multiple=True,
+    metavar="PHRASE",
+    help="A phrase that each translation has to have, in the other language; again for another.",
+)
 @click.option("--attention", metavar="FILE", help="Draw where the network looked, for one text, into a PNG file.")
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a text.")
@@ -31,6 +37,7 @@ def command(
     inputs: tuple[str, ...],
     beam: int | None,
     n_best: int | None,
+    must_contain: tuple[str, ...],
     attention: str | None,
     device: str,
     as_json: bool,
@@ -42,6 +49,7 @@ def command(
     \b
     gatefield translate runs/dates-1 "the 3rd of May 1997"
     gatefield translate runs/multi30k-1 captions.de --beam 5 > captions.en
+    gatefield translate runs/multi30k-1 "Ein Hund rennt." --must-contain puppy
     gatefield translate runs/multi30k-1 "Ein Hund rennt." --n-best 3 --attention looked.png
     """
     from ...tasks.explaining import place_for
@@ -57,7 +65,7 @@ def command(
         raise InputError(f"{run} is a run of the task {type(task).name}, which does not translate", hint=hint)
     contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
     decoder = searching(task.decoder, beam, n_best)
-    answers = task.predict(loaded.session, contents, decoder=decoder)
+    answers = task.predict(loaded.session, contents, decoder=decoder, must_contain=must_contain)
     if picture is not None:
         answers = list(answers)
         if len(answers) != 1:

@@ -19,6 +19,7 @@ from ..filling import Rule, fill
 from ..frequency import Frequency, text
 from ..series import Series, SeriesReader
 
+_LOOKED_AT = 20  # rows whose cells say whether a column holds dates
 _SPARSE = 10  # a grid with so many times the rows of the file is no grid
 
 
@@ -35,7 +36,8 @@ class CsvSeries(SeriesReader):
 
     Args:
         path: the file.
-        date: the column of dates; by default the first that holds dates. Without one the rows are numbered.
+        date: the column of dates; by default the first in which half of the cells are dates. Without one
+            the rows are numbered.
         date_format: how dates are written, as ``strptime`` has it: ``%d/%m/%y``; by default found out.
         columns: the series; by default all columns with numbers that are not named otherwise.
         covariates: columns that are known ahead, such as holidays. Last rows with covariates only are the future.
@@ -117,8 +119,9 @@ class CsvSeries(SeriesReader):
         for column, name in enumerate(table.names):
             if name in self.covariates or name in (self.columns or ()):
                 continue
-            first = next((row[column] for row in table.rows if row[column].lower() not in MISSING), "")
-            if is_date(first) or (name.lower() in ("year", "date") and first.isdecimal() and len(first) == 4):
+            cells = [row[column] for row in table.rows[:_LOOKED_AT] if row[column].lower() not in MISSING]
+            years = name.lower() in ("year", "date") and all(cell.isdecimal() and len(cell) == 4 for cell in cells)
+            if cells and (years or 2 * sum(map(is_date, cells)) >= len(cells)):  # one that is no date is named later
                 return column
         return None
 
@@ -130,7 +133,8 @@ class CsvSeries(SeriesReader):
         numeric = [column for column in free if table.has_numbers(column, self.decimal)]
         for column in free:
             if column not in numeric:
-                notes.append(f"column '{table.names[column]}' holds no numbers and is left out")
+                what = "neither numbers nor dates that are known" if self.date is None else "no numbers"
+                notes.append(f"column '{table.names[column]}' holds {what}, and is left out")
         if not numeric:
             raise DataError(f"{table.place} has no column of numbers", hint="give a file with numbers to forecast")
         return numeric

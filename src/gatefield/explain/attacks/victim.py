@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import ArgumentError, InputError
-from ..layers import evaluating
+from ...functional.layer_outputs import evaluating
 from ..true_gradients import true_gradients
 
 

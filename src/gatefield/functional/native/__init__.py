@@ -1,4 +1,4 @@
-"""Convolutions of signs in native code.
+"""Convolutions of signs, and the sampling of deformable convolutions, in native code.
 
 A shared library with a plain C interface, built for several instruction sets.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import pathlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from ...core.native_library import supported
+from ...core.errors import InputError
+from ...core.native_library import demanded_engine, has_memory, supported
 
 LEVELS = ("baseline", "avx2", "avx512-vpopcntdq")
 
@@ -46,14 +48,35 @@ class _SignConvolution(ctypes.Structure):
     ]
 
 
+class DeformableSampling(ctypes.Structure):
+    """Where the taps of a deformable convolution read, and what; see deformable_sampling.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "offset", "mask", "samples")),
+        *((name, ctypes.c_void_p) for name in ("x_gradient", "offset_gradient", "mask_gradient")),
+        *((name, ctypes.c_int64) for name in ("is_double", "images", "channels", "height", "width")),
+        *((name, ctypes.c_int64) for name in ("out_height", "out_width", "first_row", "end_row")),
+        *((name, ctypes.c_int64) for name in ("groups", "offset_groups")),
+        *((name, ctypes.c_int64 * 2) for name in ("kernel", "stride", "padding", "dilation")),
+        ("threads", ctypes.c_int64),
+    ]
+
+
 class Library:
     """The functions of one shared library."""
 
     def __init__(self, level: str, path: pathlib.Path) -> None:
         self.level = level
         # torch is imported above: its OpenMP library is there already, and both share one pool of threads
-        self._run = ctypes.CDLL(str(path)).gatefield_sign_convolution
+        functions = ctypes.CDLL(str(path))
+        self._run = functions.gatefield_sign_convolution
         self._run.argtypes, self._run.restype = [ctypes.POINTER(_SignConvolution)], ctypes.c_int
+        self._samples, self._gradients = (
+            functions.gatefield_deformable_samples,
+            functions.gatefield_deformable_gradients,
+        )
+        for function in (self._samples, self._gradients):
+            function.argtypes, function.restype = [ctypes.POINTER(DeformableSampling)], ctypes.c_int
 
     def sign_convolution(self, x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int) -> Tensor | None:
         """As `packed_signs.sign_convolution`, in the memory format of x; None if x holds a NaN.
@@ -101,6 +124,16 @@ class Library:
             raise MemoryError("no memory for the packed signs of a convolution")
         return sums if result == DONE else None
 
+    def deformable_samples(self, sampling: DeformableSampling) -> None:
+        """Write the samples."""
+        if self._samples(ctypes.byref(sampling)) == NO_MEMORY:
+            raise MemoryError("no memory for the samples of a deformable convolution")
+
+    def deformable_gradients(self, sampling: DeformableSampling) -> None:
+        """Add to the gradients of x, offset and mask what follows from that of the samples."""
+        if self._gradients(ctypes.byref(sampling)) == NO_MEMORY:
+            raise MemoryError("no memory for the gradients of a deformable convolution")
+
 
 @functools.cache
 def libraries() -> dict[str, Library]:
@@ -112,3 +145,34 @@ def libraries() -> dict[str, Library]:
 def library() -> Library | None:
     """The library for this processor, or None if none was built."""
     return next(reversed(libraries().values()), None)
+
+
+def library_for(what: str, *tensors: Tensor) -> Library | None:
+    """The library, if it can compute with ``tensors`` and GATEFIELD_ENGINE lets it.
+
+    Args:
+        what: the computation, in the plural, for the message.
+
+    Raises:
+        InputError: GATEFIELD_ENGINE demands native code, and there is none for these tensors.
+    """
+    engine = demanded_engine()
+    if engine in ("torch", "reference"):
+        return None
+    obstacle = _obstacle(tensors)
+    if obstacle and engine == "native":
+        message = f"GATEFIELD_ENGINE=native, but {what} can only take the torch path"
+        raise InputError(message, hint=f"{obstacle}; unset GATEFIELD_ENGINE to let the library choose")
+    return None if obstacle else library()
+
+
+def _obstacle(tensors: Sequence[Tensor]) -> str:
+    """Why native code is out of the question, if it is."""
+    for tensor in tensors:
+        if tensor.device.type != "cpu":
+            return f"native code runs on processors, a tensor is on {tensor.device}"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return "the model is being compiled or exported"
+    if not all(map(has_memory, tensors)):
+        return "a transformation of torch runs the call"
+    return "" if library() else "installed without a C++ compiler"

@@ -1,3 +1,4 @@
 // The kernel for any processor.
 #include "count_anywhere.h"
 #include "sign_convolution.h"
+#include "deformable_sampling.h"

@@ -6,17 +6,9 @@
 // prepare and count.
 #pragma once
 
-#ifdef _OPENMP
-#include <omp.h>
-#else
-static int omp_get_thread_num() { return 0; }
-#endif
-
 #include "pack.h"
 
 namespace {
-
-enum Result { DONE, FOUND_NAN, NO_MEMORY };
 
 // What Python fills in. Sizes and strides count elements.
 struct SignConvolution {
@@ -159,12 +151,6 @@ struct Convolution {
 };
 
 }  // namespace
-
-#ifdef _WIN32
-#define EXPORT extern "C" __declspec(dllexport)
-#else
-#define EXPORT extern "C" __attribute__((visibility("default")))
-#endif
 
 // The place in LEVELS, in __init__.py, of the best library for this processor.
 EXPORT int gatefield_processor() {

@@ -2,14 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
-#include <new>
-#include <vector>
+
+#include "interface.h"
 
 namespace {
-
-using i64 = int64_t;
 
 struct alignas(64) Line {
   char bytes[64];

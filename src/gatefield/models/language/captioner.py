@@ -10,10 +10,10 @@ from torch import Tensor
 from ...core.arguments import Interval, PositiveInt, Probability
 from ...core.configurable import Spec, named
 from ...core.errors import ArgumentError, InputError
+from ...functional.layer_outputs import layer_outputs
 from ...layers.attention.attention import Attention
 from ...layers.recurrent_decoder import DecoderState, RecurrentDecoder
 from ...recurrent import Cell
-from ..features import features
 from ..model import Model, SequenceExample
 
 
@@ -149,7 +149,7 @@ class Captioner(Model):
         if self.network is None:
             return images
         with torch.no_grad():
-            return features(self.network, images, [self.layer])[self.layer]
+            return layer_outputs(self.network, images, [self.layer])[self.layer]
 
     def start(self, images: Tensor) -> DecoderState:
         """The state before the first word of the captions of ``images`` (n, channels, height, width).

@@ -226,6 +226,10 @@ class EncoderDecoder(Model):
         """log p (n, w, vocabulary) of what follows ``tokens`` (n, w) int64, and the state after them."""
         return self.decoder.step(tokens, state)
 
+    def scores(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """What `step` makes probabilities of: scores (n, w, vocabulary) before the softmax."""
+        return self.decoder.scores(tokens, state)
+
     def reorder(self, state: DecoderState, sentences: Tensor, hypotheses: Tensor) -> DecoderState:
         """The state of ``sentences`` (m,) and, of each, ``hypotheses`` (m, w'), both int64."""
         return state.reorder(sentences, hypotheses)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -15,6 +16,8 @@ from ...core.errors import ArgumentError, InputError
 from ...functional.continuous_cache import Cached, empty_cache, with_cache
 from ...functional.lengths import row_ends
 from ...functional.map_rows import map_rows
+from ...functional.sampled_softmax import sampled_log_likelihood, zipf
+from ...functional.target_likelihood import TargetLikelihood
 from ...layers.encoders.encoder import Encoder, map_state
 from ...layers.encoders.recurrent import RecurrentEncoder
 from ...layers.token_embedding import TokenEmbedding
@@ -62,6 +65,10 @@ class LanguageModel(Model):
         encoder: what reads the symbols.
         tied: W is E (Press and Wolf 2017); the encoder is then as wide as the embedding.
         dropout: of the embedded symbols and of h_t; between levels it is the encoder's.
+        samples: in training, estimate the sum of the softmax from so many draws of symbols, new ones for each
+            mini-batch (`sampled_log_likelihood`): with tens of thousands of words the sum is most of the work. Numbers
+            of symbols are then to follow their frequency, as those of a vocabulary of words do, and b is Zipf's law at
+            first. Evaluation is exact. None: the whole sum.
         cache: mixes in what was just read, in evaluation only.
 
     Raises:
@@ -82,9 +89,11 @@ class LanguageModel(Model):
         encoder: Spec[Encoder] = named("recurrent"),
         tied: bool = False,
         dropout: Probability = 0.0,
+        samples: PositiveInt | None = None,
         cache: ContinuousCache | None = None,
     ) -> None:
         super().__init__()
+        self.output, self.samples = "softmax" if samples is None else "likelihood", samples
         self.embedding = TokenEmbedding(vocabulary, embedding)
         self.encoder: Encoder = encoder.build(features=self.embedding.width)
         self.dropout, self.cache = nn.Dropout(dropout), cache
@@ -96,7 +105,8 @@ class LanguageModel(Model):
             raise ArgumentError(message, hint="make both the same, or leave tied out", path=("tied",))
         if not tied:
             self.weight = nn.Parameter(nn.Linear(self.encoder.width, vocabulary).weight.detach())
-        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        frequencies = torch.zeros(vocabulary) if samples is None else zipf(vocabulary).log().float()
+        self.bias = nn.Parameter(frequencies)  # where they are known, a bias needs no thousands of updates to find them
 
     @classmethod
     def sequence_examples(cls) -> list[SequenceExample]:
@@ -112,11 +122,12 @@ class LanguageModel(Model):
             SequenceExample({"vocabulary": 5, "embedding": None, "encoder": tcn, "dropout": 0.3}, tokens),
             SequenceExample({"vocabulary": 5, "embedding": 4, "encoder": attending, "tied": True}, tokens),
             SequenceExample({"vocabulary": 5, "embedding": 3, "encoder": small, "cache": cache}, tokens),
+            SequenceExample({"vocabulary": 5, "embedding": 4, "encoder": small, "tied": True, "samples": 2}, tokens),
         ]
 
     def forward(
         self, tokens: Tensor, lengths: Sequence[int] | Tensor | None = None, state: Reading | None = None
-    ) -> tuple[Tensor, Reading]:
+    ) -> tuple[Any, Reading]:
         """Read a batch of texts, or of pieces of them.
 
         Args:
@@ -126,7 +137,8 @@ class LanguageModel(Model):
 
         Returns:
             Logits (batch, time, vocabulary) of the symbol after each, which mean nothing beyond a row's length; with a
-            cache, in evaluation, they are log-probabilities. And the state after each row's last symbol.
+            cache, in evaluation, they are log-probabilities. In training by samples, what the targets are asked of. And
+            the state after each row's last symbol.
 
         Raises:
             InputError: shapes, symbols or lengths that do not fit.
@@ -135,6 +147,8 @@ class LanguageModel(Model):
             raise InputError(f"tokens have shape {tuple(tokens.shape)}", hint="give (batch, time)")
         before = Reading(None, None) if state is None else state
         h, after = self.encoder(self.dropout(self.embedding(tokens)), lengths, before.encoder)
+        if self.samples is not None and self.training:
+            return TargetLikelihood(self.dropout(h), self._sampled), Reading(after, None)
         logits = map_rows(self._logits, self.dropout(h), lengths)
         if self.cache is None or self.training:
             return logits, Reading(after, None)
@@ -185,8 +199,25 @@ class LanguageModel(Model):
         """This model bound for fast generation of ``batch`` texts side by side, without gradients."""
         return Stream(self, batch)
 
+    @contextlib.contextmanager
+    def without_cache(self) -> Iterator[None]:
+        """Inside, the model has no cache: as a writer it would remember its own words, and say them over and over."""
+        cache, self.cache = self.cache, None
+        try:
+            yield
+        finally:
+            self.cache = cache
+
+    @property
+    def _output_weight(self) -> Tensor:
+        return self.embedding.weight if self.arguments["tied"] else self.weight
+
     def _logits(self, h: Tensor) -> Tensor:
-        return F.linear(h, self.embedding.weight if self.arguments["tied"] else self.weight, self.bias)
+        return F.linear(h, self._output_weight, self.bias)
+
+    def _sampled(self, h: Tensor, targets: Tensor) -> Tensor:
+        assert self.samples is not None
+        return sampled_log_likelihood(h, targets, self._output_weight, self.bias, self.samples)
 
     def _recall(
         self, log_p: Tensor, h: Tensor, tokens: Tensor, ends: Tensor, before: Cached | None

@@ -19,6 +19,9 @@ from ...layers.encoders.encoder import Encoder
 from ...layers.token_embedding import TokenEmbedding
 from ..model import Model, SequenceExample
 
+#: The number of the unknown word: a vocabulary has it after padding.
+UNKNOWN = 1
+
 
 class Tagger(Model):
     """A label for each word of a sentence: many to many, aligned, or late by d steps.
@@ -39,12 +42,15 @@ class Tagger(Model):
         delay: d, steps that are read before a label is due, so that a net that reads forward only knows what comes.
         bio_tags: the names of the labels, where they are BIO; what these forbid is then impossible.
         dropout: of what the encoder reads and of what it makes.
+        word_dropout: chance that, in training, a word is the unknown one, so that its letters and neighbors must tell.
 
     Raises:
-        ArgumentError: names of labels without a CRF, too few or not BIO; characters without an alphabet.
+        ArgumentError: names of labels without a CRF, too few or not BIO; characters without an alphabet; words to drop
+            where there is no unknown one.
 
     Source: Lample et al. (2016), sections 2 and 4; Ma and Hovy (2016), section 2; the delay: Graves (2012), section
-    3.1 (catalogue 165, 168). Departs from the papers: no end symbol is added to a word or sentence.
+    3.1 (catalogue 165, 168). Departs from the papers: no end symbol is added to a word or sentence; any word may be
+    taken for unknown in training, in Lample's paper only those that occur once.
     """
 
     name = "tagger"
@@ -62,9 +68,14 @@ class Tagger(Model):
         delay: NonNegativeInt = 0,
         bio_tags: list[str] | None = None,
         dropout: Probability = 0.0,
+        word_dropout: Probability = 0.0,
     ) -> None:
         super().__init__()
-        self.output, self.delay = output, delay
+        if word_dropout and vocabulary <= UNKNOWN:
+            message = "there is no unknown word that could stand for another"
+            hint = f"give a vocabulary in which number {UNKNOWN} is the unknown word, or no word_dropout"
+            raise ArgumentError(message, hint=hint, path=("word_dropout",))
+        self.output, self.delay, self.word_dropout = output, delay, word_dropout
         self.embedding = TokenEmbedding(vocabulary, embedding)
         self.characters = None
         if characters is not None:
@@ -138,6 +149,8 @@ class Tagger(Model):
             raise InputError(f"the words have shape {tuple(words.shape)}", hint="give (batch, time)")
         batch, time = words.shape
         ends = row_ends(lengths, batch, time, words.device)
+        if self.training and self.word_dropout:
+            words = words.masked_fill(torch.rand(words.shape, device=words.device) < self.word_dropout, UNKNOWN)
         x = self.embedding(words)
         if (characters is None) == (self.characters is not None):
             message = "the letters of the words are missing" if characters is None else "nobody reads these letters"

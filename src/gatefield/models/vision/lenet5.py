@@ -33,7 +33,7 @@ class LeNet5(Model):
         classes: number of classes.
         channels: maps of C1 and of C3.
         hidden: units of C5 and of F6.
-        activation: after C1, C3, C5 and F6, and after S2 and S4 where these are trainable.
+        activation: of C1, C3, C5 and F6, and of S2 and S4 where these are trainable.
         pooling: what S2 and S4 are; ``subsampling`` is the paper's, with a coefficient and a bias a map.
         connections: ``table`` lets each map of C3 read only those maps of S2 that the paper's Table I gives it.
         output: ``softmax`` gives logits; ``rbf`` gives squared distances to a fixed code of each class: bitmaps of
@@ -82,12 +82,12 @@ class LeNet5(Model):
         flat = channels[1] * math.prod(stack_output_shape(shape, windows))
         self.features = nn.Sequential(
             OrderedDict(
-                c1=nn.Conv2d(maps, channels[0], 5, padding=padding),
-                c1_activation=activation_module(activation),
-                s2=_pooling(pooling, channels[0], activation),
-                c3=_c3(channels, connections),
-                c3_activation=activation_module(activation),
-                s4=_pooling(pooling, channels[1], activation),
+                [
+                    ("c1", nn.Conv2d(maps, channels[0], 5, padding=padding)),
+                    *_activation_and_pooling("c1", "s2", pooling, channels[0], activation),
+                    ("c3", _c3(channels, connections)),
+                    *_activation_and_pooling("c3", "s4", pooling, channels[1], activation),
+                ]
             )
         )
         self.classifier = nn.Sequential(
@@ -129,10 +129,20 @@ class LeNet5(Model):
         return self.classifier(self.features(x))
 
 
-def _pooling(kind: Pooling, channels: int, name: ActivationName) -> nn.Module:
+def _activation_and_pooling(
+    c: str, s: str, kind: Pooling, channels: int, activation: ActivationName
+) -> list[tuple[str, nn.Module]]:
+    """What follows the convolution ``c``; the last module is called ``s``.
+
+    max f(a) = f(max a) for an f that never falls: there the pooling comes first and leaves f a quarter of the values.
+    """
+    f = activation_module(activation)
     if kind == "subsampling":
-        return nn.Sequential(OrderedDict(pooling=SubSampling(channels), activation=activation_module(name)))
-    return nn.MaxPool2d(2) if kind == "max" else nn.AvgPool2d(2)
+        squashed = OrderedDict(pooling=SubSampling(channels), activation=activation_module(activation))
+        return [(f"{c}_activation", f), (s, nn.Sequential(squashed))]
+    if kind == "average" or activation == "gelu":  # GELU falls before it rises
+        return [(f"{c}_activation", f), (s, nn.MaxPool2d(2) if kind == "max" else nn.AvgPool2d(2))]
+    return [(f"{c}_pooling", nn.MaxPool2d(2)), (s, f)]
 
 
 def _c3(channels: tuple[int, int], connections: str) -> nn.Module:

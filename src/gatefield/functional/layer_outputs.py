@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, suggest
@@ -72,6 +73,26 @@ def layer_outputs(model: nn.Module, inputs: Inputs, names: Sequence[str]) -> dic
     return {name: found[name] for name in names}
 
 
+def layer_inputs(model: nn.Module, inputs: Inputs, name: str) -> Tensor:
+    """What the layer ``name`` is given first in a pass of the evaluated model, without its gradient.
+
+    Raises:
+        ArgumentError: there is no such layer, it did not run, or it was given no tensor.
+    """
+    found: list[Any] = []
+    handle = find_layer(model, name).register_forward_pre_hook(lambda _module, given: found.append(given))
+    try:
+        with evaluating(model), torch.no_grad():
+            run(model, inputs)
+    finally:
+        handle.remove()
+    if not found:
+        raise _error(name, "did not run", "choose a layer that takes part in evaluation")
+    if not found[0] or not isinstance(found[0][0], Tensor):
+        raise _error(name, "was given no tensor", "choose another layer")
+    return found[0][0].detach().clone()
+
+
 def leaf_outputs(model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
     """The last output of every layer that has no layer inside, by name, in the order in which they ran."""
     found: dict[str, Tensor] = {}
@@ -87,6 +108,31 @@ def leaf_outputs(model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
                 hooks.callback(module.register_forward_hook(functools.partial(keep, name)).remove)
         run(model, inputs)
     return found
+
+
+def innermost_layers(model: nn.Module, inputs: Inputs) -> list[str]:
+    """The layers that ran once, put out a tensor of real numbers, and ran no layer inside, in the order they ran.
+
+    A recurrent layer is one of them: what its cells are made of is no layer to the eye.
+    """
+    recurrent = [name for name, module in model.named_modules() if getattr(module, "kind", "") == "recurrent layer"]
+    runs: dict[str, int] = {}
+    real: dict[str, bool] = {}
+
+    def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) and output else output
+        runs[name] = runs.get(name, 0) + 1
+        real[name] = isinstance(first, Tensor) and first.is_floating_point()
+
+    with contextlib.ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if name:
+                hooks.callback(module.register_forward_hook(functools.partial(note, name)).remove)
+        run(model, inputs)
+    around = {name[:end] for name in runs for end in range(len(name)) if name[end] == "."}
+    around.difference_update(recurrent)
+    inside = {name for name in runs for layer in recurrent if name.startswith(f"{layer}.")}
+    return [name for name, n in runs.items() if n == 1 and real[name] and name not in around and name not in inside]
 
 
 def _tensor(name: str, output: Any) -> Tensor:

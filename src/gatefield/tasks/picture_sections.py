@@ -1,4 +1,7 @@
-"""The sections of a dissection. Each computes first and writes afterwards, so that one that fails writes nothing."""
+"""The sections of a dissection of a network over pictures.
+
+Each computes first and writes afterwards, so that one that fails writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +10,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.errors import InputError
 from ..explain.activation_maximization import maximize_activation
 from ..explain.codes import clusters, codes, embed, nearest_neighbors, neighbor_purity, purity
 from ..explain.filters import feature_maps, filters, map_layers, strongest
-from ..explain.gradient_flow import gradient_by_layer
-from ..explain.histograms import Histogram, activation_histograms, gradient_histograms
-from ..explain.landscape import loss_surface, random_directions
-from ..explain.layers import layer_outputs, leaf_outputs
 from ..explain.lesion import droppable, interchangeable, lesion_study, residual_blocks, shuffle_study
 from ..explain.path_lengths import gradient_by_path_length
 from ..explain.top_activations import box, top_patches
+from ..functional.layer_outputs import layer_outputs, leaf_outputs
 from ..functional.receptive_field import ReceptiveField
 from ..models.receptive_fields import ReceptiveFields
 from ..render.filters import feature_map_figure, unit_figure
-from ..render.flow import gradient_by_layer_figure
-from ..render.histograms import histogram_figure
 from ..render.lesion import damage_figure, lesion_figure, path_figure
 from ..render.page import Page
 from ..render.pictures import filter_grid
 from ..render.scatter import class_scatter, picture_scatter
-from ..render.surface import loss_contours, loss_relief
-from .specimen import Specimen
-
-#: Figures as JSON holds them.
-Findings = dict[str, Any]
+from .network_sections import Findings, flow_section, histograms_section, landscape_section
+from .specimen import PictureSpecimen
 
 UNITS, PATCHES, CHANNELS, NEIGHBORS = 8, 8, 10, 7  # rows and columns of the figures
-GRID = 15  # points along each side of a landscape
 L2, TOTAL_VARIATION = 0.4, 4.0  # with these digits show in LeNet-5; with much less, noise
-LANDSCAPE_IMAGES, LESION_IMAGES, GRADIENT_IMAGES = 128, 256, 64
+LESION_IMAGES, GRADIENT_IMAGES = 256, 64
 
 
-def codes_section(page: Page, specimen: Specimen) -> Findings:
+def codes_section(page: Page, specimen: PictureSpecimen) -> Findings:
     """Where the pictures lie in the code of a late layer, and which the network takes for alike."""
     layer = specimen.layer or _before_the_scores(specimen)
     found, labels = codes(specimen.model, layer, specimen.batches), specimen.images.labels
@@ -81,7 +75,7 @@ def _neighbor_figure(found: Tensor, pictures: Tensor) -> tuple[Any, str, str]:
     return unit_figure(rows), "Inputs, and those with the nearest codes.", "inputs and their nearest neighbors"
 
 
-def filters_section(page: Page, specimen: Specimen) -> Findings:
+def filters_section(page: Page, specimen: PictureSpecimen) -> Findings:
     """What the first layer looks for."""
     layer, weights = filters(specimen.model, specimen.layer, tuple(specimen.inputs.shape[1:]))
     if weights.dim() != 4:
@@ -92,7 +86,7 @@ def filters_section(page: Page, specimen: Specimen) -> Findings:
     return {"layer": layer, "filters": len(weights), "largest": float(weights.abs().max())}
 
 
-def features_section(page: Page, specimen: Specimen) -> Findings:
+def features_section(page: Page, specimen: PictureSpecimen) -> Findings:
     """What becomes of a picture layer by layer, and which patches excite a unit most."""
     pictures, first = _need_pictures(specimen), specimen.inputs[:1]
     names = map_layers(specimen.model, first)
@@ -122,7 +116,7 @@ def features_section(page: Page, specimen: Specimen) -> Findings:
     return {"layer": layer, "receptive_field": [f.size for f in fields] if fields else None, "top": top}
 
 
-def maximize_section(page: Page, specimen: Specimen) -> Findings:
+def maximize_section(page: Page, specimen: PictureSpecimen) -> Findings:
     """The inputs that classes, or units of a layer, like best."""
     _need_pictures(specimen)
     scores = list(_leaves(specimen))[-1]
@@ -163,7 +157,7 @@ def maximize_section(page: Page, specimen: Specimen) -> Findings:
     }
 
 
-def lesion_section(page: Page, specimen: Specimen) -> Findings:
+def lesion_section(page: Page, specimen: PictureSpecimen) -> Findings:
     """What the network can do without a block, with blocks in another order, and which paths carry the gradient."""
     model = specimen.model
     among = None if specimen.layer is None else [specimen.layer]
@@ -202,7 +196,7 @@ def lesion_section(page: Page, specimen: Specimen) -> Findings:
     return findings
 
 
-def _paths(specimen: Specimen) -> Any:
+def _paths(specimen: PictureSpecimen) -> Any:
     targets = specimen.images.labels[:GRADIENT_IMAGES].to(specimen.trained.device)
 
     def loss(outputs: Any) -> Tensor:
@@ -213,67 +207,8 @@ def _paths(specimen: Specimen) -> Any:
     )
 
 
-def landscape_section(page: Page, specimen: Specimen) -> Findings:
-    """The loss over a plane of two random directions."""
-    axis = torch.linspace(-1, 1, GRID)
-    directions = random_directions(specimen.model, 2, specimen.seed)
-    with specimen.console.progress("landscape", GRID**2, "point") as progress:
-
-        def loss(model: nn.Module) -> Tensor:
-            progress.advance(1)
-            return specimen.loss(model, LANDSCAPE_IMAGES)
-
-        surface = loss_surface(specimen.model, loss, directions, axis, axis)
-    page.heading("Loss landscape")
-    page.text(
-        "The loss around the weights, along two random directions in which every filter is as long as the network's; "
-        f"of {min(LANDSCAPE_IMAGES, len(specimen.images))} inputs."
-    )
-    page.figure(loss_contours(axis, axis, surface), "Lines of equal loss.", "contours of the loss around the weights")
-    page.figure(loss_relief(axis, axis, surface), "The same as a landscape.", "the loss around the weights as a relief")
-    middle = float(surface[GRID // 2, GRID // 2])
-    return {
-        "loss": middle,
-        "lowest": float(surface.min()),
-        "highest": float(surface.max()),
-        "surface": surface.tolist(),
-    }
-
-
-def flow_section(page: Page, specimen: Specimen) -> Findings:
-    """The norm of the gradient by layer."""
-    norms = gradient_by_layer(specimen.model, lambda model: specimen.loss(model, GRADIENT_IMAGES))
-    page.heading("Gradient flow")
-    matrices = [name.rpartition(".")[0] for name, values in specimen.model.named_parameters() if values.dim() > 1]
-    shown = {name: norm for name, norm in norms.items() if name in matrices} or norms
-    text = "The norm of the gradient of each convolution and fully connected layer, from the input to the output."
-    page.figure(gradient_by_layer_figure({"trained": shown}), text, "the norm of the gradient by layer")
-    return {"norm": norms}
-
-
-def histograms_section(page: Page, specimen: Specimen) -> Findings:
-    """How activations and gradients are spread."""
-    model = specimen.model
-    names = [specimen.layer] if specimen.layer else _evenly([name for name in _leaves(specimen) if name], 12)
-    activations = activation_histograms(model, specimen.batches, names)
-    gradients = gradient_histograms(model, lambda network: specimen.loss(network, GRADIENT_IMAGES))
-    weights = [name for name in gradients if dict(model.named_parameters())[name].dim() > 1]
-    gradients = {name: gradients[name] for name in _evenly(weights, 12)}
-    page.heading("Histograms")
-    note = "each from its smallest to its largest value, heights as square roots; the line is 0."
-    figure = histogram_figure(_drawn(activations), "Activations")
-    page.figure(figure, f"What layers put out, {note}", "histograms of activations")
-    if gradients:
-        figure = histogram_figure(_drawn(gradients), "Gradients of weights")
-        page.figure(figure, f"The gradient of the loss by weights, {note}", "histograms of gradients")
-    return {
-        "activations": {name: _moments(found) for name, found in activations.items()},
-        "gradients": {name: _moments(found) for name, found in gradients.items()},
-    }
-
-
 #: The sections by name, in the order of the page.
-SECTIONS: dict[str, Callable[[Page, Specimen], Findings]] = {
+SECTIONS: dict[str, Callable[[Page, PictureSpecimen], Findings]] = {
     "codes": codes_section,
     "filters": filters_section,
     "features": features_section,
@@ -285,18 +220,18 @@ SECTIONS: dict[str, Callable[[Page, Specimen], Findings]] = {
 }
 
 
-def _leaves(specimen: Specimen) -> dict[str, Tensor]:
+def _leaves(specimen: PictureSpecimen) -> dict[str, Tensor]:
     with torch.no_grad():
         return leaf_outputs(specimen.model, specimen.inputs[:1])
 
 
-def _before_the_scores(specimen: Specimen) -> str:
+def _before_the_scores(specimen: PictureSpecimen) -> str:
     """The layer whose output the last one reads; the last where there is no other."""
     names = list(_leaves(specimen))
     return names[-2] if len(names) > 1 else names[-1]
 
 
-def _need_pictures(specimen: Specimen) -> Tensor:
+def _need_pictures(specimen: PictureSpecimen) -> Tensor:
     if specimen.pictures is None:
         raise InputError("the data are no pictures", hint="leave this section out")
     return specimen.pictures
@@ -311,25 +246,10 @@ class _Fields(ReceptiveFields):
         return fields if fields and None not in fields else None
 
 
-def _receptive_fields(specimen: Specimen, layer: str) -> Sequence[ReceptiveField] | None:
+def _receptive_fields(specimen: PictureSpecimen, layer: str) -> Sequence[ReceptiveField] | None:
     """What the units of ``layer`` see along each axis; None where an operation on the way has no known rule."""
     x = specimen.inputs[:1].clone()
     fields = _Fields(x)
     with torch.no_grad(), fields:
         output = layer_outputs(specimen.model, x, [layer])[layer]
     return fields.along(output) if output.dim() == x.dim() else None
-
-
-def _evenly(names: Sequence[str], count: int) -> list[str]:
-    """At most ``count`` of ``names``, first and last among them."""
-    if len(names) <= count:
-        return list(names)
-    return [names[int(i)] for i in torch.linspace(0, len(names) - 1, count).round()]
-
-
-def _drawn(histograms: dict[str, Histogram]) -> dict[str, tuple[Tensor, Tensor]]:
-    return {name: (found.counts, found.edges) for name, found in histograms.items()}
-
-
-def _moments(found: Histogram) -> Findings:
-    return {"mean": found.mean, "deviation": found.deviation, "zeros": found.zeros}
