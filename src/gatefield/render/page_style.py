@@ -40,8 +40,8 @@ a:hover, a:focus-visible { text-decoration: underline; text-underline-offset: 0.
 :focus-visible { outline: 2px solid var(--first); outline-offset: 3px; border-radius: 3px; }
 
 .facts {
-  display: grid;
-  grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
+  display: flex;
+  flex-wrap: wrap;
   gap: 1px;
   margin: 1.5rem 0;
   background: var(--hairline);
@@ -50,6 +50,7 @@ a:hover, a:focus-visible { text-decoration: underline; text-underline-offset: 0.
   overflow: hidden;
 }
 .facts div {
+  flex: 1 1 10.5rem;
   background: var(--surface);
   padding: 1rem 1.15rem 0.95rem;
   display: flex;
