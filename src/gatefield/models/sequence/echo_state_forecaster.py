@@ -47,7 +47,8 @@ class EchoStateForecaster(Model):
         strategy: how the future is written.
         leak: a, in (0, 1].
         spectral_radius: of W of the reservoir.
-        input_scale, bias_scale: of its input weights.
+        input_scale: of the weights by which it hears its input.
+        bias_scale: of its biases.
         degree: links into each unit from its own reservoir; None: all to all.
         distribution: of all weights.
         beta: regularization of the read-out; None: of 1e-8, 1e-7 .. 1e4 the one with the smallest error on held-out
