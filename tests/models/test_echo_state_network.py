@@ -184,7 +184,7 @@ def test_fitting_in_blocks_is_fitting_at_once(options, monkeypatch):
     lengths = [14, 4, 14, 9, 5]
     found = []
     for chunk in (10**9, 150, 1):
-        monkeypatch.setattr("gatefield.models.reservoir.echo_state_network.CHUNK", chunk)
+        monkeypatch.setattr("gatefield.models.state_window.CHUNK", chunk)
         net, y = build(beta=1e-3, **options), sequences(seed=2)
         end = net.fit(sequences(), y if net.pool == "none" else y[:, 0], lengths)
         found.append((net, end))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,16 @@ from ..recurrent.cells.echo_state import EchoState
 from ..recurrent.layer import Recurrent
 
 States = tuple[Tensor, ...]
+
+
+class EchoStates(NamedTuple):
+    """Where a network stands: x(n) of every reservoir, (batch, units) each, and its last answer y(n), (batch, classes).
+
+    Reservoirs are in the order of levels, in a level the one that reads forward first.
+    """
+
+    x: tuple[Tensor, ...]
+    y: Tensor
 
 
 class ReservoirStack(nn.Module):
@@ -74,15 +84,19 @@ class ReservoirStack(nn.Module):
         return tuple(after)
 
     def run_freely(
-        self, steps: int, state: States, y: Tensor, read_out: nn.Linear, seen: int, x: Tensor | None
-    ) -> tuple[Tensor, States, Tensor]:
+        self, steps: int, state: EchoStates, read_out: nn.Linear, seen: int, x: Tensor | None
+    ) -> tuple[Tensor, EchoStates]:
         """`FreeRun.run` with ``read_out``, on tensors with rows first."""
         W_out = torch.cat([read_out.bias[:, None], read_out.weight], 1)
         run = FreeRun([cell.reservoir() for cell in self.cells], _array(W_out), seen)
         given = None if x is None else _array(x.permute(1, 2, 0))
-        answers, after, y_end = run.run(steps, [_array(part.T) for part in state], _array(y.T), given)
-        finals = tuple(torch.from_numpy(part).T.to(y) for part in after)
-        return torch.from_numpy(answers).permute(2, 0, 1).to(y), finals, torch.from_numpy(y_end).T.to(y)
+        answers, after, y_end = run.run(steps, [_array(part.T) for part in state.x], _array(state.y.T), given)
+
+        def tensor(values: Array, *axes: int) -> Tensor:
+            return torch.from_numpy(values).permute(*axes).to(state.y)
+
+        end = EchoStates(tuple(tensor(part, 1, 0) for part in after), tensor(y_end, 1, 0))
+        return tensor(answers, 2, 0, 1), end
 
     def may_leave_torch(self, *tensors: Tensor) -> bool:
         """Whether NumPy may compute what depends on the weights and on ``tensors``: in memory, and without gradients.

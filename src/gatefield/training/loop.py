@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..core.console import Console, silent
 from ..core.console import Progress as Bar
 from ..core.errors import ArgumentError, DataError
+from .allocator import keep_freed_memory
 from .batches import Batch, Batches
 from .carried import rebuilt, tensors_in
 from .checkpoint import Checkpoints
@@ -83,6 +84,8 @@ def fit(
     processes = processes or Processes()
     console = console if console and processes.leads else silent()
     recorders = recorders if processes.leads else ()
+    if processes.device.type == "cpu":
+        keep_freed_memory()
     settings.require_validation(validation is not None)
     forward, state = _begin(model, objective, settings, processes, fingerprint)
     state.resume(checkpoints, processes)

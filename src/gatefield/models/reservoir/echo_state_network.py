@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,20 +16,11 @@ from ...functional.reservoir_weights import Distribution, random_weights
 from ...functional.ridge import NormalEquations
 from ...recurrent.cells.echo_state import EchoState
 from ..model import Model, SequenceExample
-from ..reservoir_stack import ReservoirStack, at_end
+from ..read_out_targets import read_out_targets
+from ..reservoir_stack import EchoStates, ReservoirStack, at_end
+from ..state_window import StateWindow, between, blocks
 
 Lengths = Sequence[int] | Tensor
-CHUNK = 4_000_000  # numbers of states that `fit` holds at a time
-
-
-class EchoStates(NamedTuple):
-    """Where a network stands: x(n) of every reservoir, (batch, units) each, and its last answer y(n), (batch, classes).
-
-    Reservoirs are in the order of levels, in a level the one that reads forward first.
-    """
-
-    x: tuple[Tensor, ...]
-    y: Tensor
 
 
 class EchoStateNetwork(Model):
@@ -104,6 +95,7 @@ class EchoStateNetwork(Model):
         self.features, self.classes, self.output = features, classes, output
         self.washout, self.pool, self.beta = washout, pool, beta
         self.bidirectional, self.feedback = bidirectional, feedback_scale > 0
+        self.window = StateWindow(washout, pool, bidirectional)
         sizes = [units] if isinstance(units, int) else units
         self._check_options(sizes)
         below, cells = features + (classes if self.feedback else 0), []
@@ -180,7 +172,7 @@ class EchoStateNetwork(Model):
             return blank(answers, ends).to(dtype), end
         seen, states = self._seen(x, state, ends, teacher)
         if self.pool != "none":
-            answers = self.read_out(self._pooled(seen, ends, fresh))
+            answers = self.read_out(self.window.pooled(seen, ends, fresh))
             return answers.to(dtype), EchoStates(states, answers)
         answers = blank(self.read_out(seen), ends)
         told = answers if teacher is None else teacher.to(answers)
@@ -193,10 +185,7 @@ class EchoStateNetwork(Model):
             InputError: wrong shapes.
             ArgumentError: a bidirectional or pooled network, which must know the whole sequence.
         """
-        if self.bidirectional or self.pool != "none":
-            option = "bidirectional" if self.bidirectional else "pool"
-            message = "this network answers whole sequences and cannot run step by step"
-            raise ArgumentError(message, hint=f"build it without '{option}'", path=(option,))
+        self._check_steps()
         dtype = x.dtype
         x, state, _ = self._taken(x[:, None], None, state)
         x = x[:, 0]
@@ -222,15 +211,16 @@ class EchoStateNetwork(Model):
                 equations.
         """
         x, state, ends = self._taken(x, lengths, None)
-        y = self._targets(y, x)
-        first, last = self._kept(ends)
+        y = read_out_targets(y, x.shape[:2] if self.pool == "none" else x.shape[:1], self.classes, elsewhere=0).to(x)
+        first, last = self.window.bounds(ends)
         if self.pool == "none" and not bool((last > first).any()):
             message = f"the longest of {len(x)} sequences has {int(ends.max()) if len(x) else 0} steps"
             raise InputError(message, hint=f"give more than the wash-out of {self.washout} steps, or lower it")
         if not bool(x.isfinite().all()):
             raise InputError("x holds NaN or infinite values", hint="remove or replace these samples first")
         equations, ends_x = NormalEquations(), [part.clone() for part in state.x]
-        for rows, steps in self._blocks(x):
+        whole = self.bidirectional or self.pool != "none"
+        for rows, steps in blocks(*x.shape[:2], self.read_out.in_features, whole):
             chunk, here = x[rows, steps], (ends[rows] - steps.start).clamp(0, steps.stop - steps.start)
             told = y[rows] if self.pool != "none" else y[rows, steps]
             now = EchoStates(tuple(part[rows] for part in ends_x), state.y[rows])
@@ -240,11 +230,10 @@ class EchoStateNetwork(Model):
             for part, values in zip(ends_x, states):
                 part[rows] = values
             if self.pool == "none":
-                place = torch.arange(steps.start, steps.stop, device=x.device)
-                chosen = (place >= first[rows, None]) & (place < last[rows, None])
+                chosen = between(first[rows], last[rows], steps)
                 seen, told = seen[chosen], told[chosen]
             else:
-                seen = self._pooled(seen, ends[rows], fresh=True)
+                seen = self.window.pooled(seen, ends[rows], fresh=True)
             equations.add(F.pad(seen, (1, 0), value=1.0), told)
         W_out = equations.solve(self.beta).to(x)
         self.read_out.bias.copy_(W_out[:, 0])
@@ -280,18 +269,21 @@ class EchoStateNetwork(Model):
         if x is not None:
             x, state, _ = self._taken(x, None, state)
         if self._runs_fast(state, x):
-            return self._run_freely(steps, state, x)
+            return self.reservoirs.run_freely(steps, state, self.read_out, self.features, x)
         answers, inputs = [], None if x is None else x.unbind(1)
         for n in range(steps):
             answer, state = self.step(state.y if inputs is None else inputs[n], state)
             answers.append(answer)
         return torch.stack(answers, 1) if answers else own.new_zeros(batch, 0, self.classes), state
 
-    def _check_free(self, steps: int, x: Tensor | None) -> None:
+    def _check_steps(self) -> None:
         if self.bidirectional or self.pool != "none":
             option = "bidirectional" if self.bidirectional else "pool"
-            message = "a network that answers whole sequences cannot run freely"
+            message = "this network answers whole sequences and cannot run step by step"
             raise ArgumentError(message, hint=f"build it without '{option}'", path=(option,))
+
+    def _check_free(self, steps: int, x: Tensor | None) -> None:
+        self._check_steps()
         if not self.feedback and self.classes != self.features:
             message = f"{self.classes} answers cannot be the next {self.features} inputs"
             hint = "give as many classes as features, or a feedback_scale above 0"
@@ -317,49 +309,6 @@ class EchoStateNetwork(Model):
             raise InputError(message, hint="give the state that a former call returned for as many rows")
         return blank(x.to(self.read_out.weight.dtype), ends), state, ends
 
-    def _targets(self, y: Tensor, x: Tensor) -> Tensor:
-        """``y`` as numbers in the dtype of x; classes by number become one-hot."""
-        shape = x.shape[:2] if self.pool == "none" else x.shape[:1]
-        if y.dtype == torch.int64 and y.shape == shape:
-            if y.numel() and not 0 <= int(y.min()) <= int(y.max()) < self.classes:
-                message = f"classes run from {int(y.min())} to {int(y.max())}, the network has {self.classes}"
-                raise InputError(message, hint=f"give classes from 0 to {self.classes - 1}")
-            y = F.one_hot(y, self.classes)
-        if y.shape != (*shape, self.classes):
-            wanted = ", ".join(map(str, (*shape, self.classes)))
-            raise InputError(f"y has the shape {tuple(y.shape)}", hint=f"give ({wanted}), or classes by number, int64")
-        return y.to(x)
-
-    def _blocks(self, x: Tensor) -> Iterator[tuple[slice, slice]]:
-        """Rows and steps to take at a time; a network that must see whole sequences is given them."""
-        batch, time = x.shape[:2]
-        width = self.read_out.in_features
-        most = max(1, CHUNK // max(1, time * width))
-        whole = self.bidirectional or self.pool != "none"
-        span = max(1, time if whole or most > 1 else CHUNK // width)
-        for row in range(0, batch, most):
-            for begin in range(0, time, span):
-                yield slice(row, min(row + most, batch)), slice(begin, min(begin + span, time))
-
-    def _kept(self, ends: Tensor) -> tuple[Tensor, Tensor]:
-        """The first step of each row beyond the wash-out, and the one after its last."""
-        last = ends - self.washout if self.bidirectional else ends
-        return torch.full_like(ends, self.washout), last
-
-    def _pooled(self, seen: Tensor, ends: Tensor, fresh: bool) -> Tensor:
-        """What the read-out sees of each row: the last step, or the mean of those beyond the wash-out."""
-        first, last = self._kept(ends) if fresh else (torch.zeros_like(ends), ends)
-        count = last - first
-        if len(count) and not bool((count > 0).all()):
-            row = int(count.argmin())
-            hint = "give longer sequences, or a shorter wash-out"
-            raise InputError(f"row {row} has {int(ends[row])} steps, none beyond the wash-out", hint=hint)
-        if self.pool == "last":
-            return at_end(seen, last, seen[:, :1].flatten(1))
-        place = torch.arange(seen.shape[1], device=seen.device)
-        counted = (place >= first[:, None]) & (place < last[:, None])
-        return (seen * counted[:, :, None]).sum(1) / count[:, None]
-
     def _seen(
         self, x: Tensor, state: EchoStates, ends: Tensor, teacher: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -378,7 +327,7 @@ class EchoStateNetwork(Model):
     def _closed_loop(self, x: Tensor, state: EchoStates, ends: Tensor) -> tuple[Tensor, EchoStates]:
         """All answers of a network that hears its own."""
         if self._runs_fast(state, x) and bool((ends == x.shape[1]).all()):
-            return self._run_freely(x.shape[1], state, x)
+            return self.reservoirs.run_freely(x.shape[1], state, self.read_out, self.features, x)
         answers = []
         for x_t, moves in zip(x.unbind(1), inside(ends, x.shape[1]).unbind(1)):
             answer, after = self.step(x_t, state)
@@ -390,7 +339,3 @@ class EchoStateNetwork(Model):
     def _runs_fast(self, state: EchoStates, x: Tensor | None) -> bool:
         given = () if x is None else (x,)
         return self.reservoirs.may_leave_torch(*given, *state.x, state.y, *self.read_out.parameters())
-
-    def _run_freely(self, steps: int, state: EchoStates, x: Tensor | None) -> tuple[Tensor, EchoStates]:
-        answers, end, y = self.reservoirs.run_freely(steps, state.x, state.y, self.read_out, self.features, x)
-        return answers, EchoStates(end, y)

@@ -14,6 +14,7 @@ from ...core.errors import InputError
 from ...functional.reservoir_weights import Distribution, random_weights
 from ...functional.ridge import NormalEquations
 from ..model import Model, ModelExample
+from ..read_out_targets import read_out_targets
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "sine": torch.sin}
 
@@ -111,14 +112,6 @@ class ExtremeLearningMachine(Model):
         """Learn further samples; arguments and errors as of `fit`."""
         if not bool(x.isfinite().all()):  # g would hide an infinite value
             raise InputError("x holds NaN or infinite values", hint="remove or replace these samples first")
-        classes = self.read_out.out_features
-        if y.dtype == torch.int64 and y.dim() == 1:
-            if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
-                message = f"classes run from {int(y.min())} to {int(y.max())}, the machine has {classes}"
-                raise InputError(message, hint=f"give classes from 0 to {classes - 1}")
-            y = 2 * F.one_hot(y, classes) - 1
-        if y.dim() != 2 or y.shape[1] != classes:
-            hint = f"give (samples, {classes}), or classes by number, int64 (samples,)"
-            raise InputError(f"y has the shape {tuple(y.shape)}", hint=hint)
+        y = read_out_targets(y, x.shape[:1], self.read_out.out_features, elsewhere=-1)
         self._equations.add(self.hidden(x.to(self.W.dtype)), y)
         self.read_out.weight.copy_(self._equations.solve(self.beta))

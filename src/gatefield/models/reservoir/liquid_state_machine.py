@@ -14,6 +14,7 @@ from ...core.arguments import Interval, NonNegativeFloat, PositiveFloat, Positiv
 from ...core.errors import ArgumentError, InputError
 from ...functional.ridge import ridge
 from ..model import Model, ModelExample
+from ..read_out_targets import read_out_targets
 
 # Maass, Natschlaeger and Markram (2002), section 3; rows are the sending neuron, columns the one that hears: E, I.
 CHANCE = ((0.3, 0.2), (0.4, 0.1))  # C
@@ -142,12 +143,7 @@ class LiquidStateMachine(Model):
         Raises:
             InputError: shapes that do not fit, values other than 0 and 1, or singular normal equations.
         """
-        classes = self.read_out.out_features
-        if y.dtype == torch.int64 and y.dim() == 1:
-            if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
-                message = f"classes run from {int(y.min())} to {int(y.max())}, the machine has {classes}"
-                raise InputError(message, hint=f"give classes from 0 to {classes - 1}")
-            y = 2 * F.one_hot(y, classes) - 1
+        y = read_out_targets(y, spikes.shape[:1], self.read_out.out_features, elsewhere=-1)
         W = ridge(F.pad(self.liquid(spikes)[0], (1, 0), value=1.0), y, self.beta).to(self.read_out.weight)
         self.read_out.bias.copy_(W[:, 0])
         self.read_out.weight.copy_(W[:, 1:])

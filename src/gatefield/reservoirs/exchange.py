@@ -1,0 +1,44 @@
+"""What passes between scikit-learn's arrays and torch's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import torch
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_random_state
+from torch import Tensor
+
+
+def seeded(random_state: Any, build: Callable[[], Any]) -> Any:
+    """What ``build`` makes from a seed of ``random_state``; torch's own generator goes on as if nothing was drawn."""
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def numbers(X: numpy.ndarray) -> Tensor:
+    return torch.from_numpy(numpy.array(X, dtype=numpy.float64))  # a copy: X may be read-only
+
+
+def sequences(X: numpy.ndarray) -> Tensor:
+    """(count, time, features)."""
+    x = numbers(X)
+    return x[:, :, None] if x.dim() == 2 else x
+
+
+def encoded_labels(estimator: Any, y: Any) -> tuple[numpy.ndarray, Tensor]:
+    """The classes, sorted, and y as places among them."""
+    check_classification_targets(y)
+    classes, labels = numpy.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        name = type(estimator).__name__
+        raise ValueError(f"{name} needs at least 2 classes; y has only one class: {classes[0]!r}")
+    return classes, torch.from_numpy(labels).long()
+
+
+def decision(answers: Tensor) -> numpy.ndarray:
+    return (answers[:, 1] - answers[:, 0] if answers.shape[1] == 2 else answers).numpy()
