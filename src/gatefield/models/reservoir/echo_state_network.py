@@ -220,7 +220,7 @@ class EchoStateNetwork(Model):
             raise InputError("x holds NaN or infinite values", hint="remove or replace these samples first")
         equations, ends_x = NormalEquations(), [part.clone() for part in state.x]
         whole = self.bidirectional or self.pool != "none"
-        for rows, steps in blocks(*x.shape[:2], self.read_out.in_features, whole):
+        for rows, steps in blocks(len(x), x.shape[1], self.read_out.in_features, whole):
             chunk, here = x[rows, steps], (ends[rows] - steps.start).clamp(0, steps.stop - steps.start)
             told = y[rows] if self.pool != "none" else y[rows, steps]
             now = EchoStates(tuple(part[rows] for part in ends_x), state.y[rows])
