@@ -9,6 +9,7 @@ from torch import nn
 from ..core.arguments import PositiveInt
 from ..core.errors import ArgumentError
 from .layer import LayerExample
+from .pointwise_convolution import PointwiseConvolution
 from .residual import ActivationOrder, ResidualBlock, ShortcutName, residual_chain, shortcut_module
 
 
@@ -53,9 +54,9 @@ class BottleneckBlock(ResidualBlock):
             raise ArgumentError(f"{groups} groups do not divide a width of {width}", hint=hint, path=("groups",))
         first, second = (stride, 1) if stride_at == "1x1" else (1, stride)
         convolutions = [
-            nn.Conv2d(in_channels, width, 1, first, bias=False),
+            PointwiseConvolution(in_channels, width, first),
             nn.Conv2d(width, width, 3, second, padding=1, groups=groups, bias=False),
-            nn.Conv2d(width, out_channels, 1, bias=False),
+            PointwiseConvolution(width, out_channels),
         ]
         residual, preactivation = residual_chain(convolutions, order)
         around = shortcut_module(shortcut, in_channels, out_channels, stride, order)

@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from .layer import Layer
+from .pointwise_convolution import PointwiseConvolution
 from .zero_padded_shortcut import ZeroPaddedShortcut
 
 #: Options A, B and C of He et al. (2016), section 4.1, and ``none`` for the plain twin (catalogue 73).
@@ -88,7 +89,7 @@ def shortcut_module(
     if name == "zero-padding":
         return ZeroPaddedShortcut(in_channels, out_channels, stride)
     parts = OrderedDict[str, nn.Module]()
-    parts["conv"] = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+    parts["conv"] = PointwiseConvolution(in_channels, out_channels, stride)
     if order == "post-activation":
         parts["norm"] = nn.BatchNorm2d(out_channels)
     return nn.Sequential(parts)
