@@ -4,8 +4,9 @@
     python bench/generation.py --json     the same as one line for programs
 
 Every net is an embedding, one LSTM level, and a linear output layer; all have the same weights and take the most
-probable symbol. Sizes of the embedding: 65 (as wide as one-hot input) and 512 (as wide as the level). Before anything
-is timed, all nets read the same text and their outputs are compared.
+probable symbol. One of them rounds what its products multiply to bfloat16, and its scores may differ by more. Sizes of
+the embedding: 65 (as wide as one-hot input) and 512 (as wide as the level). Before anything is timed, all nets read the
+same text and their outputs are compared.
 
 Exit status: 0 measured and within every limit, 1 a comparison failed before measuring or a limit was missed.
 """
@@ -66,13 +67,22 @@ def nets(width: int) -> dict[str, Callable[[], Net]]:
 
         return step
 
-    stepper = Recurrent([from_torch(layer).directions[0].cell, output]).stepper(embedding=embedding.weight)
+    def by_stepper(rounded: bool) -> Callable[[], Net]:
+        levels = [from_torch(layer).directions[0].cell, output]
+        stepper = Recurrent(levels, bfloat16_products=rounded).stepper(embedding=embedding.weight)
 
-    def by_stepper() -> Net:
-        stepper.reset()
-        return stepper.step
+        def begin() -> Net:
+            stepper.reset()
+            return stepper.step
 
-    return {"stepper": by_stepper, "nn.LSTM": by_layer, "nn.LSTMCell": by_cell}
+        return begin
+
+    return {
+        "stepper": by_stepper(False),
+        "stepper in bfloat16": by_stepper(True),
+        "nn.LSTM": by_layer,
+        "nn.LSTMCell": by_cell,
+    }
 
 
 def reads(begin: Callable[[], Net], text: list[int]) -> Tensor:
@@ -85,13 +95,13 @@ def require_equal(contestants: dict[str, Callable[[], Net]]) -> None:
     """All nets read one text.
 
     Raises:
-        Mismatch: scores that differ by more than 1e-4.
+        Mismatch: scores that differ by more than 1e-4, in bfloat16 by more than 1e-2.
     """
     text = torch.randint(VOCABULARY, (300,), generator=torch.Generator().manual_seed(0)).tolist()
     right = reads(contestants["nn.LSTM"], text)
     for name, begin in contestants.items():
         difference = (reads(begin, text) - right).abs().max().item()
-        if not difference <= 1e-4:
+        if not difference <= (1e-2 if "bfloat16" in name else 1e-4):
             raise Mismatch(f"the scores of {name} differ from those of nn.LSTM by {difference:.2g}")
 
 
@@ -124,8 +134,9 @@ def main() -> int:
                 return 1
             work = {f"{name} ({width})": writes(begin, options.characters) for name, begin in contestants.items()}
             timings = alternate(work, options.rounds)
-            mine, layer, cell = work
-            verdicts += judge([Limit(mine, layer, 0.2), Limit(mine, cell, 0.5)], timings, counts=True)
+            mine, rounded, layer, cell = work
+            limits = [Limit(mine, layer, 0.2), Limit(mine, cell, 0.5), Limit(rounded, mine, 0.9)]
+            verdicts += judge(limits, timings, counts=True)
             speeds |= {name: options.characters / timings.median(name) for name in work}
     if options.json:
         rates = {name: round(speed) for name, speed in speeds.items()}

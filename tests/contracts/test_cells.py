@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from gatefield.core.discovery import family
 from gatefield.core.errors import ArgumentError, InputError
-from gatefield.recurrent import Cell, Recurrent, choose, fast_scan, listening, scan
+from gatefield.recurrent import Cell, Recurrent, choose, fast_scan, listening, native, scan
 
 CLASSES = family(Cell).classes
 CASES = [(cls, example) for cls in CLASSES for example in cls.examples()]
@@ -234,3 +234,18 @@ def test_the_fast_path_computes_what_the_loop_does(case, dtype):
     tolerance = 1e-10 if dtype == DOUBLE else 1e-5
     for slow, fast in zip(*found):
         torch.testing.assert_close(fast, slow, rtol=tolerance, atol=tolerance * float(1 + slow.detach().abs().max()))
+
+
+VECTORS = [case for case in CASES if len(case[1].input_shape) == 1]
+
+
+@pytest.mark.skipif(native.library() is None, reason=native.MISSING)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("case", VECTORS, ids=_name, indirect=True)
+def test_a_cell_on_vectors_runs_as_native_code(case, dtype):
+    cell, example = case
+    cell = cell.to(dtype)
+    x, state = _data(cell, example, 3, 2, dtype)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            assert choose(cell, x, state) == ("native", "the step runs as native code")

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from traced_cells import (
     FAST,
     INPUTS,
+    TORCH_ONLY,
     Binary,
-    Convolutional,
     Leaky,
     Mixed,
     Normalized,
@@ -39,9 +39,6 @@ from gatefield.recurrent.scan import scan
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GATEFIELD_ENGINE", request.param)
     return request.param
-
-
-TORCH_ONLY = (Convolutional,)
 
 
 def skip_unless_possible(kind: type, path: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
+from collections import Counter
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from traced_cells import FAST, Convolutional, Normalized, Peephole, assert_same, results, sample
+from traced_cells import FAST, TORCH_ONLY, Frames, Normalized, Peephole, assert_same, results, sample
 
 from gatefield.core.native_library import supported
 from gatefield.recurrent import native
@@ -18,6 +20,7 @@ from gatefield.recurrent.engine import choose, fast_scan
 from gatefield.recurrent.fusion import RULES
 from gatefield.recurrent.memory import SMALLEST, Pool, empty
 from gatefield.recurrent.operations import BINARY, UNARY, WITH_NUMBER
+from gatefield.recurrent.plan import plan_for, tensors_of
 from gatefield.recurrent.scan import scan
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C++ compiler")
@@ -42,12 +45,102 @@ def test_matmul(level: str, dtype: torch.dtype) -> None:
             torch.testing.assert_close(native.matmul(left, right), left @ right, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [k for k in FAST if k is not Convolutional])
+@pytest.mark.parametrize("kind", [k for k in FAST if k not in TORCH_ONLY])
 def test_every_instruction_set(kind: type, level: str) -> None:
     for dtype, (T, B, H) in itertools.product((torch.float32, torch.float64), [(9, 3, 20), (3, 17, 33)]):
         cell = kind(H, dtype)
         x, state = sample(cell, T, B)
         assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), dtype)
+
+
+class Wide(Frames):
+    """Frames as large as vectors of pixels, and larger, and smaller."""
+
+    def __init__(self, lengths: tuple[int, ...], size: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.lengths, self.size = lengths, size  # type: ignore[misc]
+        self.dilation = tuple(2 if k == 1 else 1 for k in range(len(size)))  # type: ignore[misc,assignment]
+        super().__init__(3, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("lengths", "size"),
+    [((5,), (70,)), ((3, 3), (4, 32)), ((1, 5), (3, 16)), ((3, 3), (7, 9)), ((3, 1, 3), (2, 3, 17)), ((1,), (1,))],
+)
+def test_convolutions(lengths: tuple[int, ...], size: tuple[int, ...], dtype: torch.dtype, level: str) -> None:
+    cell = Wide(lengths, size, dtype)
+    generator = torch.Generator().manual_seed(6)
+    x, *state = (
+        torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+        for shape in ((3, 5, math.prod(size)), (5, 3, *size), (5, 3, *size))
+    )
+    for active in (None, [5, 4, 1]):
+        found, right = (results(run, cell, x, tuple(state), active) for run in (fast_scan, scan))
+        assert_same(found, right, dtype)
+
+
+def test_a_kernel_of_many_channels_is_cut_along_its_depth() -> None:
+    class Deep(Peephole):
+        states = ("h",)
+
+        def __init__(self) -> None:
+            super().__init__(4)
+            self.kernel = torch.nn.Parameter(torch.randn(40, 40, 3, 3, dtype=torch.float64) * 0.05)
+
+        def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (F.conv2d(state[0], self.kernel, padding=1) + x,)
+
+    for size in ((3, 5), (2, 16)):
+        cell = Deep()
+        x, h = torch.randn(3, 2, 40, *size, dtype=torch.float64), torch.randn(2, 40, *size, dtype=torch.float64)
+        assert choose(cell, x, (h,)).path == "native"
+        x.requires_grad_()
+        assert_same(results(fast_scan, cell, x, (h,), None), results(scan, cell, x, (h,), None), torch.float64)
+
+
+def test_what_repeats_a_number_over_part_of_a_frame_is_left_to_torch() -> None:
+    class Shifted(Frames):
+        def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            h, c = super().step(x, state)
+            return h + self.pixel[:, :1, :1], c
+
+    cell = Shifted(3)
+    x, state = sample(cell, 4, 3)
+    found = choose(cell, x, state)
+    assert found.path == "torch"
+    assert "repeats a tensor" in found.reason
+    assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), torch.float64)
+
+
+def test_layer_normalization_takes_few_instructions() -> None:
+    cell = Normalized(20)
+    x, state = sample(cell, 4, 3)
+    program = plan_for(cell, x, state, tensors_of(cell)).program
+    names = {code: name for name, code in native.operations().items()}
+    forward = Counter(names[op] for op in program._forward.program.instructions["op"])
+    (bound,) = program._backward.values()
+    backward = Counter(names[op] for op in bound.program.instructions["op"])
+    assert forward["ROW_SQUARES"] == forward["RSQRT"] == 2
+    assert forward["ROW_DOT"] == forward["SUB"] == forward["ADDI"] == 0
+    assert backward["NORMAL_GRADIENT"] == 2
+    assert backward["ROW_SUM"] == backward["ROW_DOT"] == 0
+
+
+def test_nothing_of_the_input_is_computed_twice() -> None:
+    class Gated(Peephole):
+        states = ("h",)
+
+        def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (torch.tanh(F.linear(x, self.W[:20]) * F.linear(state[0], self.U[:20])),)
+
+    cell = Gated(20)
+    x, state = sample(cell, 4, 3)
+    x = x.detach()
+    program = plan_for(cell, x, state, tensors_of(cell)).program
+    (bound,) = program._backward.values()
+    products = bound.program.instructions["op"] == native.operations()["PRODUCT"]
+    assert products.sum() == 1  # by the state
+    assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), torch.float64)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -28,6 +30,7 @@ from gatefield.recurrent import (
     input_weights,
     listening,
     map_state,
+    native,
     recurrent_weights,
     reorder_state,
 )
@@ -270,6 +273,66 @@ def test_checkpoints_keep_the_inside_of_one_segment_at_a_time(monkeypatch):
     assert most[True] <= 42
 
 
+def kept_for_the_gradient(layer, x):
+    """Bytes of the memory that autograd holds on to after a forward pass, without the input and the parameters."""
+    memory = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        memory[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        layer(x)
+    for tensor in (x, *layer.parameters()):
+        memory.pop(tensor.untyped_storage().data_ptr(), None)
+    return sum(memory.values())
+
+
+needs_kernel = pytest.mark.skipif(native.library() is None, reason=native.MISSING)
+
+
+@pytest.mark.parametrize("path", ["reference", "torch", pytest.param("native", marks=needs_kernel)])
+def test_checkpoints_keep_memory_that_grows_as_the_root_of_time(monkeypatch, path):
+    monkeypatch.setenv("GATEFIELD_ENGINE", path)
+    layer = Recurrent([LSTM(3, 5), GRU(5, 4)], checkpoint=True)
+    short, long = (kept_for_the_gradient(layer, torch.randn(2, steps, 3)) for steps in (64, 1024))
+    between = 4 * 2 * 5 * (1024 - 64)  # what the first level hands to the second is an output too
+    assert short > 0
+    assert long - between <= 4 * 1.1 * short
+    if path != "reference":
+        layer.checkpoint = False
+        assert kept_for_the_gradient(layer, torch.randn(2, 1024, 3)) > 10 * (long - between)
+
+
+PEAK = """
+import pathlib, re, sys, torch
+from gatefield.recurrent import LSTM, Recurrent
+
+def kilobytes(key):
+    return int(re.search(rf"{key}:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+
+layer = Recurrent(LSTM(16, 64), checkpoint=True)
+layer(torch.randn(8, 10, 16))[0].sum().backward()
+x = torch.randn(8, int(sys.argv[1]), 16)
+before = kilobytes("VmRSS")
+output, _ = layer(x)
+output.sum().backward()
+# the outputs of all segments, and the same in one piece
+print(1024 * (kilobytes("VmHWM") - before) - 2 * output.nbytes)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_ten_thousand_steps_take_three_times_the_memory_of_a_thousand():
+    def peak(steps):
+        command = [sys.executable, "-c", PEAK, str(steps)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert peak(10_000) < 4.5 * peak(1_250)  # the root of 8 is 2.8, of 8 themselves 8
+
+
 def test_second_derivatives_with_a_carried_state():
     """The history of the given state holds the same parameters; they must not be counted twice."""
     layer = Recurrent(GRU(3, 4)).double()
@@ -470,3 +533,22 @@ def test_a_step_that_breaks_its_promise_is_named(monkeypatch, cell, message):
 def test_recurrent_weights_are_orthogonal_gate_by_gate():
     for gate in recurrent_weights(7, gates=3).split(7):
         close(gate @ gate.T, torch.eye(7), 1e-5)
+
+
+@pytest.mark.parametrize("cell", [LSTM, GRU, Elman])
+def test_inference_mode_runs_what_no_grad_runs(cell):
+    """A plan that is made in inference mode is the one of `no_grad`, also on tensors that were made there."""
+    layer = Recurrent(cell(5, 7))
+    with torch.inference_mode():
+        x = torch.randn(3, 4, 5)
+        output, _ = layer(x)
+        paths = layer.fast_path(x)
+    with torch.no_grad():
+        again, _ = layer(x.clone())
+        assert layer.fast_path(x) == paths
+    assert torch.equal(output, again)
+    assert not output.requires_grad
+    assert layer(x.clone())[0].requires_grad
+    with torch.no_grad():
+        fresh = Recurrent(cell(5, 7))
+        assert fresh.fast_path(torch.randn(3, 4, 5)) == paths

@@ -198,10 +198,52 @@ class Convolutional(Sample):
         return (torch.tanh(a + F.conv1d(h, self.inner, padding=1)),)
 
 
+class Frames(Sample):
+    """Gates of maps: parts of their channels, maps side by side, weights for every pixel, taps that lie apart."""
+
+    states = ("h", "c")
+    lengths, dilation, size = (3, 1), (2, 1), (2, 2)
+
+    def __init__(self, hidden_size: int = 5, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__(hidden_size, dtype)
+        generator = torch.Generator().manual_seed(4)
+
+        def weight(*shape: int) -> nn.Parameter:
+            return nn.Parameter((torch.rand(*shape, generator=generator, dtype=torch.float64) - 0.5).to(dtype))
+
+        self.kernel = weight(3 * hidden_size, hidden_size + 1, *self.lengths)
+        self.pixel, self.bias = weight(hidden_size, *self.size), weight(3 * hidden_size)
+
+    def state_shapes(self, input_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(self.states, (self.hidden_size, *self.size))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        padding = tuple(d * (k // 2) for d, k in zip(self.dilation, self.lengths))
+        convolution = (F.conv1d, F.conv2d, F.conv3d)[len(self.size) - 1]
+        return convolution(x, self.kernel, self.bias, padding=padding, dilation=self.dilation)
+
+    def step(self, x: Tensor, state: State) -> State:
+        h, c = state
+        f, g, o = self.convolve(torch.cat([x.view(len(x), 1, *self.size), h], 1)).chunk(3, 1)
+        f = torch.sigmoid(f + self.pixel * c)
+        c = f * c + (1 - f) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.cat([c[:, 1:], -c[:, :1]], 1), c
+
+
+class Grouped(Convolutional):
+    """Convolutions of every channel by itself, which the native kernel does not have."""
+
+    def step(self, x: Tensor, state: State) -> State:
+        (h,) = super().step(x, state)
+        return (h + 0.5 * F.conv1d(state[0], self.inner[:, :1], padding=1, groups=self.hidden_size),)
+
+
 FAST = [
     Simple, Peephole, ResetBefore, ResetAfter, Normalized, Multiplicative, Leaky, Mixed, Statistics, Twins, Truncated,
-    Binary, Convolutional,
+    Binary, Convolutional, Frames, Grouped,
 ]  # fmt: skip
+TORCH_ONLY = (Grouped,)
+"""Cells with an operation that the native kernel lacks."""
 
 
 def sample(cell: Sample, T: int, B: int, requires: bool = True) -> tuple[Tensor, State]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from . import native
+from .bound_program import pack, packed_size
 from .graphs import aten
 from .memory import empty
 from .native_program import NativeProgram
@@ -97,18 +98,16 @@ class BoundStep:
         assert lib is not None
         self._run = lib.run[self.dtype]
         sizes = [_rounded(self.batch * b.width) if b.kind in ("scratch", "ahead") else 0 for b in program.buffers]
-        sizes += [_rounded(lib.packed_size[self.dtype](m.depth, m.columns)) for m in program.matrices]
+        sizes += [_rounded(packed_size(weights, self.dtype)) for weights in program.weights]
         self._work = empty((max(1, sum(sizes)),), self.dtype)
         first = np.cumsum([0, *sizes[:-1]]) * self.dtype.itemsize + self._work.data_ptr()
-        for matrix, address in zip(program.matrices, first[len(program.buffers) :]):
-            weights = self._values[matrix.key]
-            row, column = weights.stride()[::-1] if matrix.transposed else weights.stride()
-            lib.pack[self.dtype](weights.data_ptr(), matrix.depth, matrix.columns, row, column, int(address))
+        for weights, address in zip(program.weights, first[len(program.buffers) :]):
+            pack(weights, self._values, self.dtype, int(address))
         for buffer in program.buffers:
             if buffer.kind == "fixed":
                 self._values[buffer.key] = self._values[buffer.key].clone(memory_format=torch.contiguous_format)
         self.index = np.zeros(1, np.int64)
-        self._active = np.full(1, self.batch, np.int64)
+        self._active, self._frames = np.full(1, self.batch, np.int64), program.frames
         self._operands = [self._laid_out(self._places(first, now)) for now in (0, 1)]
         self._sequences = [
             native.Sequence(
@@ -116,6 +115,8 @@ class BoundStep:
                 operands=operands.ctypes.data, active=self._active.ctypes.data, offsets=self.index.ctypes.data,
                 steps=1, batch=self.batch, ahead=1, tile_rows=program.tile_rows, tile_size=program.tile_size,
                 threads=min(torch.get_num_threads(), max(1, self.batch // 4)), totals=self._work.data_ptr(),
+                frames=self._frames.ctypes.data, frame_count=len(self._frames),
+                operand_count=len(operands),
             )
             for operands in self._operands
         ]  # fmt: skip
@@ -125,7 +126,7 @@ class BoundStep:
         """The table of operands, whose buffers and, after them, weights lie at the addresses ``places``."""
         program = self.program
         place = {id(buffer): address for buffer, address in zip(program.buffers, places)}
-        table = np.zeros(len(program.operands) + len(program.matrices), native.OPERAND)
+        table = np.zeros(len(program.operands) + len(program.weights), native.OPERAND)
         for entry, operand in zip(table, program.operands):
             buffer = operand.buffer
             entry["base"], entry["offset"], entry["column"] = place[id(buffer)], operand.offset, operand.column

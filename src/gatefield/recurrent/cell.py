@@ -92,7 +92,7 @@ class Cell(Configurable, nn.Module):
     ) -> State:
         """The state before the first step, (batch, *shape) each: zeros, unless the cell's paper has another."""
         shapes = self.state_shapes(input_shape).values()
-        return tuple(torch.zeros(batch, *shape, dtype=dtype, device=device) for shape in shapes)
+        return tuple([torch.zeros((batch, *shape), dtype=dtype, device=device) for shape in shapes])
 
     def step(self, x: Tensor, state: State) -> State:
         """The state after ``x`` (batch, *input_shape); ``state`` and the result hold (batch, *shape) in one order."""
@@ -121,6 +121,8 @@ class Cell(Configurable, nn.Module):
             InputError: which axis is wrong, and what it should be.
         """
         wanted = self.input_shape
+        if input_shape == wanted:
+            return
         name = type(self).__name__
         if len(input_shape) != len(wanted):
             shape = ", ".join("any" if size is None else str(size) for size in wanted)

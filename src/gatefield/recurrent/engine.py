@@ -2,6 +2,7 @@
 
 choose(cell, x, state)      which path will run, and why
 fast_scan(cell, x, state)   what `scan` computes, along that path
+fast_output(cell, x, state) the part of it that a layer hands on
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .rows import Rows
 from .scan import scan
 from .trace import StepOf
 
-__all__ = ["FastPath", "choose", "fast_scan"]
+__all__ = ["FastPath", "choose", "fast_output", "fast_scan"]
 
 
 def choose(cell: Cell, x: Tensor, state: State) -> FastPath:
@@ -34,49 +35,64 @@ def fast_scan(cell: Cell, x: Tensor, state: State, active: Sequence[int] | None 
     Raises:
         InputError: GATEFIELD_ENGINE demands a path that these arguments do not have.
     """
+    return _run(cell, x, state, active, tuple(range(len(state))))
+
+
+def fast_output(cell: Cell, x: Tensor, state: State, active: Sequence[int] | None = None) -> tuple[Tensor, State]:
+    """As `fast_scan`, but of all the states that the cell went through only what it emits, (time, batch, ...)."""
+    states, final = _run(cell, x, state, active, (cell.emitted,))
+    return states[0], final
+
+
+def _run(
+    cell: Cell, x: Tensor, state: State, active: Sequence[int] | None, wanted: tuple[int, ...]
+) -> tuple[State, State]:
+    """All values of the states whose positions are ``wanted``, and the last of all states."""
     tensors = tensors_of(cell)
     plan = plan_for(cell, x, state, tensors)
-    if plan.program is None:
-        return scan(cell, x, state, active)
+    program: Any = plan.program
     rows = Rows(x.shape[0], x.shape[1], active)
-    if rows.total == 0:
-        return scan(cell, x, state, active)
-    if not plan.program.trace.d_new:
-        states, _ = plan.program.forward(rows, tensors, rows.pack(x), state)
-        return tuple(s[1:] for s in states), tuple(s[-1] for s in states)
-    count = len(state)
-    results = _Scan.apply(plan, rows, *tensors, x, *state)
-    return results[:count], results[count:]
+    if program is None or rows.total == 0:
+        states, final = scan(cell, x, state, active)
+        return tuple(states[k] for k in wanted), final
+    if not program.trace.d_new:
+        states, final = program.infer(rows, tensors, x, state, wanted)
+        return tuple(states), tuple(final)
+    results = _Scan.apply(plan, rows, wanted, *tensors, x, *state)
+    return results[: len(wanted)], results[len(wanted) :]
 
 
 class _Scan(torch.autograd.Function):
-    """A program's two passes. Arguments: plan, rows, parameters, x, state; results: states, last state."""
+    """A program's two passes. Arguments: plan, rows, states wanted, parameters, x, state; results: as of `_run`."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, rows: Rows, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.plan, ctx.rows, ctx.count = plan, rows, len(plan.program.trace.parameters)
+    def forward(ctx: Any, plan: Plan, rows: Rows, wanted: tuple[int, ...], *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.plan, ctx.rows, ctx.wanted, ctx.count = plan, rows, wanted, len(plan.program.trace.parameters)
         ctx.set_materialize_grads(False)
         parameters, x, state = _parted(tensors, ctx.count)
         states, residuals = plan.program.forward(rows, parameters, rows.pack(x), state)
         ctx.save_for_backward(*tensors, *states, *residuals)
-        return *(s[1:] for s in states), *(s[-1] for s in states)
+        # the last state has memory of its own, so that who keeps it does not keep all of them
+        return *[states[k][1:] for k in wanted], *[s[-1].clone() for s in states]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        plan, rows, size = ctx.plan, ctx.rows, len(gradients) // 2
+        plan, rows, size = ctx.plan, ctx.rows, len(gradients) - len(ctx.wanted)
+        d_states: list[Tensor | None] = [None] * size
+        for k, d in zip(ctx.wanted, gradients):
+            d_states[k] = d
+        d_final = gradients[len(ctx.wanted) :]
         saved = ctx.saved_tensors
         inputs, rest = saved[: ctx.count + 1 + size], saved[ctx.count + 1 + size :]
         if torch.is_grad_enabled():
-            return None, None, *_differentiable(plan, rows, inputs, gradients)
+            return None, None, None, *_differentiable(plan, rows, inputs, (*d_states, *d_final))
         parameters, x, _ = _parted(inputs, ctx.count)
         states, residuals = rest[:size], rest[size:]
-        found = plan.program.backward(
-            rows, parameters, rows.pack(x), states, residuals, gradients[:size], gradients[size:]
-        )
+        found = plan.program.backward(rows, parameters, rows.pack(x), states, residuals, d_states, d_final)
         d_x = found[ctx.count]
         if d_x is not None:
             found[ctx.count] = rows.unpack(d_x)
-        return None, None, *(g if wants else None for g, wants in zip(found, ctx.needs_input_grad[2:]))
+        return None, None, None, *(g if wants else None for g, wants in zip(found, ctx.needs_input_grad[3:]))
 
 
 def _differentiable(

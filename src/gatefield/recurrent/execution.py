@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from .cell import Cell, State, listening
-from .engine import FastPath, choose, fast_scan
+from .engine import FastPath, choose, fast_output
 from .scan import scan
 
 
 def execute(cell: Cell, x: Tensor, state: State, active: Sequence[int] | None) -> tuple[Tensor, State]:
     """What ``cell`` emits over ``x`` (time, batch, ...), and its last state; by the fastest path there is."""
-    states, final = fast_scan(cell, x, state, active)
-    return states[cell.emitted], final
+    return fast_output(cell, x, state, active)
 
 
 class Choosing:

@@ -10,6 +10,13 @@ from .values import Value, base, reached
 
 def fuse(roots: list[Value]) -> list[Value]:
     """The same values made by fewer instructions. A value that is read only once may vanish into its reader."""
+    count = 0
+    while count != (count := len(reached(roots))):  # what vanishes may leave other values with a single reader
+        roots = _fused_once(roots)
+    return roots
+
+
+def _fused_once(roots: list[Value]) -> list[Value]:
     uses = Counter(id(arg) for value in reached(roots) for arg in value.args)
     uses.update(id(root) for root in roots)
     fused: dict[int, Value] = {}
@@ -42,7 +49,10 @@ def _narrow(reader: Value, arg: Value) -> Value:
     return arg.args[0] if spread and reader.op not in _WHOLE else arg
 
 
-_WHOLE = {"PRODUCT", "ROW_SUM", "ROW_DOT", "ROW_MAXIMUM", "CAT", "SLICE", "COPY"}
+_WHOLE = {
+    "PRODUCT", "CONVOLUTION", "ROW_SUM", "ROW_DOT", "ROW_SQUARES", "ROW_MAXIMUM", "NORMAL_GRADIENT",
+    "CAT", "SLICE", "COPY",
+}  # fmt: skip
 
 
 def _onto_product(value: Value, single: Callable[[Value], bool]) -> Value | None:
@@ -50,14 +60,18 @@ def _onto_product(value: Value, single: Callable[[Value], bool]) -> Value | None
     pairs = [value.args, value.args[::-1]]
     pairs.sort(key=lambda pair: _is_of_input(pair[0]))
     for product, start in pairs:
-        fits = product.op == "PRODUCT" and len(product.args) == 1 and single(product)
+        fits = product.op in _STARTING and len(product.args) == 1 and single(product)
         if fits and start.width == value.width and base(start).op != "FILL":
-            return Value("PRODUCT", (*product.args, start), value.width, product.number, product.key)
+            return Value(product.op, (*product.args, start), value.width, product.number, product.key)
     return None
 
 
+_STARTING = ("PRODUCT", "CONVOLUTION")
+"""Operations that can start from another value than zeros."""
+
+
 def _is_of_input(value: Value) -> bool:
-    return value.op == "PRODUCT" and value.args[0].op == "INPUT" and value.args[0].key.kind == "stream"
+    return value.op in _STARTING and value.args[0].op == "INPUT" and value.args[0].key.kind == "stream"
 
 
 def _absorb(position: int, inner: str, result: str, order: Callable[[Value, Value], tuple[Value, ...]]) -> Rule:
@@ -87,6 +101,8 @@ RULES: dict[str, list[Rule]] = {
         _onto_product,
         _absorb(0, "MUL", "MUL_ADD", lambda p, v: (*p.args, v.args[1])),
         _absorb(1, "MUL", "MUL_ADD", lambda p, v: (*p.args, v.args[0])),
+        _absorb(0, "ADD", "ADD_ADD", lambda p, v: (*p.args, v.args[1])),
+        _absorb(1, "ADD", "ADD_ADD", lambda p, v: (*p.args, v.args[0])),
     ],
     "SUB": [
         _absorb(0, "MUL", "MUL_SUB", lambda p, v: (*p.args, v.args[1])),
@@ -113,6 +129,9 @@ RULES: dict[str, list[Rule]] = {
         _absorb(0, "MUL", "TANH_GRADIENT_OF_PRODUCT", lambda p, v: (*p.args, v.args[1])),
     ],
     "ROW_SUM": [lambda v, single: _row_dot(v, single)],
+    "ROW_DOT": [lambda v, single: _row_squares(v)],
+    "RSQRT": [lambda v, single: _rsqrt_of_sum(v, single)],
+    "SUB_THEN_MUL": [lambda v, single: _normal_gradient(v)],
     "SUM": [lambda v, single: _sum_of_product(v, single)],
 }
 """Operation -> rules; the first that fits is applied, then those of the operation that it has made."""
@@ -123,6 +142,34 @@ def _row_dot(value: Value, single: Callable[[Value], bool]) -> Value | None:
     if part.op != "MUL" or not single(part) or any(arg.width != part.width for arg in part.args):
         return None
     return Value("ROW_DOT", part.args, 1, value.number)
+
+
+def _row_squares(value: Value) -> Value | None:
+    """Sum of (a - b)^2 with one number b a row; nobody else may need the difference then."""
+    part, other = value.args
+    if part is not other or part.op != "SUB" or part.args[0].width != part.width or part.args[1].width != 1:
+        return None
+    return Value("ROW_SQUARES", part.args, 1, value.number)
+
+
+def _rsqrt_of_sum(value: Value, single: Callable[[Value], bool]) -> Value | None:
+    (part,) = value.args
+    if part.op != "ADDI" or not single(part) or value.number:
+        return None
+    return Value("RSQRT", part.args, value.width, part.number)
+
+
+def _normal_gradient(value: Value) -> Value | None:
+    """(g - y mean(g y) - mean(g)) c: what layer normalization y = (x - mean) c makes of the gradient g of y."""
+    rest, mean, c = value.args
+    if rest.op != "SUB_MUL" or mean.op != "ROW_SUM" or c.width != 1:
+        return None
+    y, along, g = rest.args
+    means = along.op == "ROW_DOT" and along.number == mean.number == 1 / value.width
+    same = {id(arg) for arg in along.args} == {id(g), id(y)} and mean.args[0] is g
+    if not (means and same and g.width == y.width == value.width):
+        return None
+    return Value("NORMAL_GRADIENT", (g, y, c), value.width)
 
 
 def _sum_of_product(value: Value, single: Callable[[Value], bool]) -> Value | None:

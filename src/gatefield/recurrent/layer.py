@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 import torch
@@ -44,6 +46,8 @@ class Recurrent(Configurable, nn.Module):
         initial_state: the state of a row before its first step: "zero", "constant" (0.5) or another number, "learned"
             (catalogue 160).
         checkpoint: keep sqrt(T) states for the backward pass and compute the rest again, so that long sequences fit.
+        bfloat16_products: what matrix products multiply is rounded to bfloat16, forward and backward; sums, parameters,
+            states and gradients keep their dtype (`RoundedProducts`).
 
     Raises:
         ArgumentError: an option that could not do anything here.
@@ -62,11 +66,12 @@ class Recurrent(Configurable, nn.Module):
         residual: bool = False,
         initial_state: Literal["zero", "constant", "learned"] | float = "zero",
         checkpoint: bool = False,
+        bfloat16_products: bool = False,
     ) -> None:
         super().__init__()
         parts: list[Any] = list(cell) if isinstance(cell, list) else [cell]
         self.bidirectional, self.dropout, self.variational = bidirectional, dropout, variational
-        self.residual, self.checkpoint = residual, checkpoint
+        self.residual, self.checkpoint, self.bfloat16_products = residual, checkpoint, bfloat16_products
         self._check_options(parts, zoneout)
         noisy = recurrent_dropout > 0 or bool(zoneout)
         self.levels = nn.ModuleList()
@@ -77,9 +82,11 @@ class Recurrent(Configurable, nn.Module):
             rates = dict(zoneout) if isinstance(zoneout, dict) else dict.fromkeys(part.states, float(zoneout))
             noise = Noise(recurrent_dropout, rates) if noisy else Noise()
             cells = [part, another(part)] if bidirectional else [part]
-            self.levels.append(
-                Level([Direction(one, initial_state, noise, bool(i), f"level {k}") for i, one in enumerate(cells)])
-            )
+            directions = [
+                Direction(one, initial_state, noise, bool(i), bfloat16_products, f"level {k}")
+                for i, one in enumerate(cells)
+            ]
+            self.levels.append(Level(directions))
 
     def _check_options(self, parts: list[Any], zoneout: float | dict[str, float]) -> None:
         cells = [part for part in parts if isinstance(part, Cell)]
@@ -107,8 +114,9 @@ class Recurrent(Configurable, nn.Module):
         return [direction for level in self._parts if isinstance(level, Level) for direction in level]
 
     @property
-    def _parts(self) -> list[Level | PerStep]:
-        return cast(list[Level | PerStep], self.levels)
+    def _parts(self) -> Iterable[Level | PerStep]:
+        levels = cast(nn.ModuleList, self._modules["levels"])  # as self.levels, but faster
+        return cast(dict[str, Level | PerStep], levels._modules).values()
 
     def forward(
         self,
@@ -177,10 +185,10 @@ class Recurrent(Configurable, nn.Module):
         return tuple(given) if rows is None else tuple(rows.sort(values) for values in given)
 
     def _given(self, state: LayerState | None) -> Any:
-        """The given states one after the other, or None as often."""
-        count = len(self.directions)
+        """The given states one after the other, or None as often as wanted."""
         if state is None:
-            return iter([None] * count)
+            return itertools.repeat(None)
+        count = len(self.directions)
         if not isinstance(state, (list, tuple)) or len(state) != count:
             given = f"has {len(state)} parts" if isinstance(state, (list, tuple)) else f"is a {type(state).__name__}"
             hint = f"give a list of {count}, one for each level and direction, as the layer returns it"
@@ -191,9 +199,9 @@ class Recurrent(Configurable, nn.Module):
         """What the level number ``recurrent`` (from 1) gives to the next: residual connection and dropout."""
         if self.residual and recurrent > 1:
             output = with_input(x, output, first_axis=2)
-        last = recurrent == sum(isinstance(level, Level) for level in self._parts)
-        if self.dropout and self.training and not last:
-            output = drop_between(output, self.dropout, self.variational)
+        if self.dropout and self.training:
+            last = recurrent == sum(isinstance(level, Level) for level in self._parts)
+            return output if last else drop_between(output, self.dropout, self.variational)
         return output
 
     def step(self, x: Tensor, state: LayerState | None = None) -> tuple[Tensor, LayerState]:

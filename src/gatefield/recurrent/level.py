@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from .checkpointing import Run
 from .dropout import RecurrentDropout, Zoneout
 from .initial_state import InitialState, InitialStateName
 from .resetting import Resetting
+from .rounded_products import RoundedProducts
 from .sorted_rows import SortedRows
 
 
@@ -35,23 +36,30 @@ class Direction(nn.Module):
         start: the state before the first step.
         noise: what disturbs it.
         backward: from the last step of each row to its first.
+        rounded: whether products see bfloat16.
         place: what errors call it.
     """
 
-    def __init__(self, cell: Cell, start: InitialStateName | float, noise: Noise, backward: bool, place: str) -> None:
+    def __init__(
+        self, cell: Cell, start: InitialStateName | float, noise: Noise, backward: bool, rounded: bool, place: str
+    ) -> None:
         super().__init__()
         self.cell, self.initial = cell, InitialState(cell, start)
-        self.noise, self.backward, self.place = noise, backward, place
+        self.noise, self.backward, self.rounded, self.place = noise, backward, rounded, place
         self._wrapped: dict[tuple[bool, bool], list[Cell]] = {}
 
     def begin(self, x: Tensor, batch: int, input_shape: tuple[int, ...]) -> State:
         """The state before the first step of ``batch`` rows."""
-        return self.initial(self.cell, batch, input_shape, self.like(x))
+        modules: dict[str, Any] = self._modules  # as self.initial(self.cell, ...), but faster
+        return modules["initial"].forward(modules["cell"], batch, input_shape, self.like(x))
 
     def like(self, x: Tensor) -> Tensor:
         """A tensor with the dtype and device of the cell's state: of its parameters, or of ``x`` if it has none."""
-        parameters = (p for module in self.cell.modules() for p in module._parameters.values() if p is not None)
-        return next(parameters, x)  # as next(self.cell.parameters(), x), but faster
+        cell: Any = self._modules["cell"]
+        for parameter in cell._parameters.values():  # as next(cell.parameters(), x), but faster
+            if parameter is not None:
+                return parameter
+        return next(cell.parameters(), x)
 
     def forward(
         self, x: Tensor, state: State, rows: SortedRows, reset: Tensor | None, run: Run
@@ -64,8 +72,8 @@ class Direction(nn.Module):
             x = rows.reverse(x)
             if reset is not None:  # what starts anew at t going forward does so at t - 1 going backward
                 reset = rows.reverse(rows.blank(torch.cat([reset[1:], torch.zeros_like(reset[:1])])))
-        cell: Cell = self.cell
-        for cell in self.wrapped(reset is not None):
+        cell, *wrappers = self.wrapped(reset is not None)
+        for cell in wrappers:
             if isinstance(cell, Resetting):
                 assert reset is not None
                 x, state = cell.prepare(x, state, reset, first)
@@ -82,6 +90,8 @@ class Direction(nn.Module):
         key = (self.training, resets)
         if key not in self._wrapped:
             cells: list[Cell] = [self.cell]
+            if self.rounded:
+                cells.append(RoundedProducts(cells[-1]))
             rates = {name: rate for name, rate in self.noise.zoneout.items() if rate}
             if self.noise.recurrent_dropout and self.training:
                 cells.append(RecurrentDropout(cells[-1], self.noise.recurrent_dropout))
@@ -98,7 +108,8 @@ class Direction(nn.Module):
         Raises:
             InputError: wrong features, dtype or device; the message names the axis.
         """
-        self.cell.check_input(tuple(input_shape), f"the input of {self.place}", first_axis)
+        cell = cast(Cell, self._modules["cell"])
+        cell.check_input(tuple(input_shape), f"the input of {self.place}", first_axis)
         like = self.like(x)
         if x.device != like.device:
             hint = f"move one: x.to('{like.device}')"
@@ -116,7 +127,8 @@ class Level(nn.Module):
         self.directions = nn.ModuleList(directions)
 
     def __iter__(self) -> Iterator[Direction]:
-        return iter(cast(list[Direction], self.directions))
+        directions = cast(nn.ModuleList, self._modules["directions"])  # as self.directions, but faster
+        return iter(cast(dict[str, Direction], directions._modules).values())
 
 
 class PerStep(nn.Module):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch.fx import Node
 
 from .graphs import Value as Traced
 from .graphs import aten
+from .native import rounded_matmul
 from .operations import (
     BINARY,
     CONSTANTS,
+    CONVOLUTIONS,
     LOGICAL_NOT,
     LOWERED,
+    MATRIX_PRODUCTS,
     PLACING,
     RESHAPING,
     ROW_WISE,
@@ -23,7 +28,7 @@ from .operations import (
     WITH_NUMBER,
 )  # fmt: skip
 from .trace import NotTraceable, Trace
-from .values import Matrix, Value
+from .values import Kernel, Matrix, Value
 
 
 def check_lowerable(trace: Trace, node: Node) -> None:
@@ -35,13 +40,13 @@ def check_lowerable(trace: Trace, node: Node) -> None:
     name = str(node.target).removesuffix(".default")
     if node.target not in LOWERED:
         raise NotTraceable(f"uses {name}, which the native kernel does not have")
+    if node.target is aten.convolution_backward.default and node.args[-1] != [True, False, False]:
+        raise NotTraceable(f"uses {name} for weights, which sums over the rows of the batch")
     value = node.meta["value"]
-    if (
-        isinstance(value, Traced)
-        and node.target not in CONSTANTS
-        and (len(value.shape) > 2 or not trace.has_rows(node))
-    ):
+    if isinstance(value, Traced) and node.target not in CONSTANTS and not trace.has_rows(node):
         raise NotTraceable(f"uses {name} on a tensor of shape {value.shape}, where the native kernel wants rows")
+    if isinstance(value, Traced) and value.dtype in (torch.bfloat16, torch.float16):
+        raise NotTraceable(f"computes in {value.dtype}, which the native kernel does for factors of products only")
     if isinstance(value, Traced) and value.shape and value.shape[0] not in (trace.batch, 1) and len(value.shape) > 1:
         raise NotTraceable(f"uses {name} with several entries for a row of the batch")
 
@@ -65,7 +70,7 @@ class Lowering:
     def lower(self, node: Node) -> Any:
         target: Any = node.target
         args: Any = node.args
-        if target is aten.mm.default:
+        if target in MATRIX_PRODUCTS:
             return self._product(node)
         if target in CONSTANTS:
             value = CONSTANTS[target]
@@ -85,18 +90,26 @@ class Lowering:
             return self._placed(node)
         if target in ROW_WISE:
             return self._over_row(node)
+        if target in CONVOLUTIONS:
+            return self._convolution(node)
+        self._check_operands(node)
         return self._elementwise(node)
 
     def width(self, node: Node) -> int:
+        """Numbers of a row, whatever its shape."""
+        return math.prod(self._frame(node))
+
+    def _frame(self, node: Node) -> tuple[int, ...]:
+        """The shape of a row, which for what has no rows is its whole shape."""
         shape = node.meta["value"].shape
-        return shape[1] if len(shape) == 2 else 1 if self.trace.has_rows(node) or not shape else shape[-1]
+        return shape[1:] if self.trace.has_rows(node) else shape
 
     def operand(self, value: Any) -> Value:
         """The value of a node or of a number."""
         if not isinstance(value, Node):
             return Value("FILL", (), 1, float(value))
         if value not in self.values:
-            raise NotTraceable("computes with the size of the batch, or with a matrix as if it were a row")
+            raise NotTraceable("computes with the size of the batch")
         return self.values[value]
 
     # ------------------------------------------------------------------------------------ kinds of operations
@@ -111,7 +124,28 @@ class Lowering:
             weights, transposed = weights.args[0], not transposed
         if self.trace.has_rows(weights) or not self.trace.has_rows(rows):
             raise NotTraceable("multiplies rows of the batch with each other")
-        return Value("PRODUCT", (self.values[rows],), columns, depth, Matrix(weights, transposed, depth, columns))
+        matrix = Matrix(weights, transposed, depth, columns, rounded=node.target is rounded_matmul)
+        return Value("PRODUCT", (self.values[rows],), columns, depth, matrix)
+
+    def _convolution(self, node: Node) -> Any:
+        """A convolution of rows that are frames, or the gradient of one by its input, which is one too."""
+        args: Any = node.args
+        backward = node.target is aten.convolution_backward.default
+        rows, weights = (args[0], args[2]) if backward else args[:2]
+        stride, padding, dilation, transposed, _, groups = args[4:10] if backward else args[3:9]
+        shape = weights.meta["value"].shape
+        outputs, inputs, *lengths = shape if not backward else (shape[1], shape[0], *shape[2:])
+        around = [2 * p == d * (k - 1) for p, d, k in zip(padding, dilation, lengths)]
+        if transposed or groups != 1 or set(stride) != {1} or not all(around) or len(around) != len(lengths):
+            raise NotTraceable("uses a convolution that does not keep the size of its frame")
+        if self.trace.has_rows(weights) or not self.trace.has_rows(rows):
+            raise NotTraceable("convolves rows of the batch with each other")
+        _, *size = self._frame(rows)
+        kernel = Kernel(
+            weights, None if backward else args[2], backward, inputs, outputs, *map(_three, (size, lengths, dilation))
+        )
+        value = Value("CONVOLUTION", (self.values[rows],), outputs * math.prod(size), key=kernel)
+        return [value] if backward else value
 
     def _reshaped(self, node: Node) -> Value:
         source: Any = node.args[0]
@@ -125,24 +159,29 @@ class Lowering:
         source = args[0]
         if target is operator.getitem:
             return self.values[source][args[1]]
-        value, whole = self.values[source], self.width(source)
+        value, (whole, *inner) = self.values[source], self._frame(source) or (1,)
+        each = math.prod(inner)
         axis = args[2] if target in (aten.split.Tensor, aten.split_with_sizes.default) and len(args) > 2 else 0
         if target in (aten.slice.Tensor, aten.select.int):
             axis = args[1] if len(args) > 1 else 0
         if target is aten.slice.Tensor and axis == 0:
             return self._whole_batch(node)
-        if axis not in (1, -1):
-            raise NotTraceable(f"takes some rows of the batch ({target})")
+        if not self._is_first(axis, source):
+            raise NotTraceable(f"takes some rows of the batch, or parts of a frame ({target})")
         if target is aten.select.int:
-            return Value("SLICE", (value,), 1, args[2] % whole)
+            return Value("SLICE", (value,), each, args[2] % whole * each)
         if target is aten.slice.Tensor:
             if len(args) > 4 and args[4] != 1:
                 raise NotTraceable("slices with a step other than one")
             start = args[2] or 0 if len(args) > 2 else 0
-            return Value("SLICE", (value,), self.width(node), start if start >= 0 else start + whole)
+            return Value("SLICE", (value,), self.width(node), (start if start >= 0 else start + whole) * each)
         size = args[1]
         sizes = size if isinstance(size, (list, tuple)) else [min(size, whole - k) for k in range(0, whole, size)]
-        return [Value("SLICE", (value,), n, sum(sizes[:k])) for k, n in enumerate(sizes)]
+        return [Value("SLICE", (value,), n * each, sum(sizes[:k]) * each) for k, n in enumerate(sizes)]
+
+    def _is_first(self, axis: int, node: Node) -> bool:
+        """Whether ``axis`` is the first one of a row."""
+        return axis % len(node.meta["value"].shape) == 1
 
     def _whole_batch(self, node: Node) -> Value:
         source: Any = node.args[0]
@@ -156,19 +195,20 @@ class Lowering:
         args: Any = node.args
         width = self.width(node)
         if target is aten.cat.default:
-            if len(args) < 2 or args[1] not in (1, -1):
-                raise NotTraceable("stacks rows of the batch")
+            if len(args) < 2 or not self._is_first(args[1], node):
+                raise NotTraceable("stacks rows of the batch, or parts of a frame")
             parts = [self._spread(self.values[a], self.width(a)) for a in args[0]]
             return Value("CAT", tuple(parts), width)
         axis = args[2]
-        if axis not in (1, -1):
+        if not self._is_first(axis, node):
             if self.width(args[0]) == width and target is aten.slice_backward.default:
                 return self.values[args[0]]
-            raise NotTraceable(f"takes some rows of the batch ({target})")
+            raise NotTraceable(f"takes some rows of the batch, or parts of a frame ({target})")
         part, start = self.values[args[0]], args[3]
+        whole, *inner = self._frame(node)
         if target is aten.slice_backward.default and args[5] != 1:
             raise NotTraceable("slices with a step other than one")
-        start = start if start >= 0 else start + width
+        start = (start if start >= 0 else start + whole) * math.prod(inner)
         after = width - start - part.width
         parts = [Value("FILL", (), start), part, Value("FILL", (), after)]
         return Value("CAT", tuple(p for p in parts if p.width), width)
@@ -187,6 +227,18 @@ class Lowering:
             return Value("ROW_MAXIMUM", (value,), 1, value.width)
         scale = 1 / value.width if node.target is aten.mean.dim else 1.0
         return Value("ROW_SUM", (value,), 1, scale)
+
+    def _check_operands(self, node: Node) -> None:
+        """Raise unless every operand lies like the result, number by number, or is one number a row."""
+        frame = self._frame(node)
+        for operand in node.all_input_nodes:
+            if operand.meta["value"] is None:
+                continue
+            own = self._frame(operand)
+            while len(own) > len(frame) and own[0] == 1:
+                own = own[1:]
+            if own != frame and math.prod(own) != 1:
+                raise NotTraceable(f"repeats a tensor of shape {own} over rows of shape {frame}")
 
     def _elementwise(self, node: Node) -> Value:
         target: Any = node.target
@@ -246,4 +298,11 @@ class Lowering:
     @staticmethod
     def _spread(value: Value, width: int) -> Value:
         """A value as wide as ``width``: one number of the row is repeated."""
+        if value.width not in (1, width):
+            raise NotTraceable(f"repeats {value.width} numbers over a row of {width}")
         return value if value.width == width else Value("COPY", (value,), width)
+
+
+def _three(numbers: Sequence[int]) -> tuple[int, ...]:
+    """``numbers`` of up to three dimensions as those of three; the dimensions that are missing come first."""
+    return (1,) * (3 - len(numbers)) + tuple(numbers)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.fx import Node
 
@@ -14,15 +17,17 @@ from .fusion import fuse
 from .graphs import aten
 from .lowering import Lowering, check_lowerable
 from .memory import empty
-from .operations import CONSTANTS, ROW_WISE
+from .operations import CONSTANTS, MATRIX_PRODUCTS, ROW_WISE
 from .phases import Part, Phases, Policy, split, sums_rows
 from .program import Goal, Place, Program, assemble
+from .rounded_products import merge_rounding
 from .rows import Rows
 from .trace import NotTraceable, Trace
 from .values import Value
 
 COSTLY = {
-    aten.mm.default, aten.sigmoid.default, aten.tanh.default, aten.exp.default, aten.log.default, aten.log1p.default,
+    *MATRIX_PRODUCTS, aten.convolution.default, aten.rsqrt.default, aten.sigmoid.default, aten.tanh.default,
+    aten.exp.default, aten.log.default, aten.log1p.default,
     aten.expm1.default, aten.erf.default, aten.sin.default, aten.cos.default, aten.pow.Tensor_Scalar, *ROW_WISE,
 }  # fmt: skip
 
@@ -37,9 +42,12 @@ class NativeProgram:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.dtype = trace.x.meta["value"].dtype
+        merge_rounding(trace.graph)
         self.phases: Phases = split(trace, _policy(trace))
         self._before = self.phases.before().compile()
-        self._forward = Bound(self._forward_program(), self._resting_forward(), self.dtype)
+        self._loop = self._forward_program(), self._resting_forward()
+        self._forward = Bound(*self._loop, self.dtype)
+        self._inference: dict[tuple[int, ...], Bound] = {}
         self._backward: dict[tuple[bool, ...], Bound] = {}
         self._summed = [n for n in self.phases.kept if sums_rows(trace, n)]
         self._kept = [(n, _row_shape(n)) for n in self.phases.kept if n not in self._summed]
@@ -56,9 +64,9 @@ class NativeProgram:
         trace, phases = self.trace, self.phases
         values = dict(states)
         for node in (*phases.fixed, *phases.hoisted):
-            shape = node.meta["value"].shape
-            if not trace.has_rows(node) and len(shape) <= 2 and (len(shape) < 2 or shape[0] == 1):
-                values[node] = Value("INPUT", (), shape[-1] if shape else 1, key=Place("fixed", node))
+            if not trace.has_rows(node):
+                width = math.prod(node.meta["value"].shape)
+                values[node] = Value("INPUT", (), width, key=Place("fixed", node))
         for node in (trace.x, *phases.hoisted, *phases.saved):
             if trace.has_rows(node):
                 values[node] = Value("INPUT", (), _width(node), key=Place("stream", node))
@@ -97,9 +105,9 @@ class NativeProgram:
             value = Value("FILL", (), _width(trace.state[k])) if node is None else lowering[node]
             goals.append(Goal(value, Place("new carry", k)))
         goals += [Goal(lowering[node], Place("stream", node)) for node, _ in self._kept]
-        for node in self._summed:
-            value = lowering[node.args[0]]  # type: ignore[index]
-            goals.append(Goal(Value("SUM", (value,), value.width, key=node), None))
+        for source in dict.fromkeys(n.args[0] for n in self._summed):
+            value = lowering[source]  # type: ignore[index]
+            goals.append(Goal(Value("SUM", (value,), value.width, key=source), None))
         return _fused(goals, looks_ahead=False)
 
     def _resting_forward(self) -> Program:
@@ -122,13 +130,39 @@ class NativeProgram:
         values = self._fixed(rows, parameters, x)
         hoisted = list(self._before(values)) if self.phases.hoisted else []
         values.update(zip(self.phases.hoisted, hoisted))
-        states = [empty((rows.steps + 1, *s.shape), self.dtype) for s in state]
-        for whole, first in zip(states, state):
-            whole[0].copy_(first)
+        states = [self._history(rows, first) for first in state]
         saved = [empty((rows.total, *shape), self.dtype) for shape in self._saved]
         values.update(zip(self.phases.saved, saved))
         self._forward.run(rows, values, states=states)
         return states, [*hoisted, *saved]
+
+    def infer(
+        self, rows: Rows, parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], wanted: tuple[int, ...]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """All values of the states ``wanted``, and the last ones of all; x is (steps, batch, ...)."""
+        if wanted not in self._inference:
+            passing = frozenset(range(len(state))).difference(wanted)
+            self._inference[wanted] = Bound(*self._loop, self.dtype, passing)
+        values = self._fixed(rows, parameters, x if rows.full else rows.pack(x))  # only its memory is looked at
+        if self.phases.hoisted:
+            values.update(zip(self.phases.hoisted, self._before(values)))
+        state = [first.contiguous() for first in state]
+        last = [torch.empty_like(first) for first in state]
+        states: list[Any] = list(state)
+        for k in wanted:
+            states[k] = self._history(rows, state[k])
+        self._inference[wanted].run(rows, values, states, first=state, last=last)
+        for k in wanted:
+            size = last[k].nbytes
+            ctypes.memmove(last[k].data_ptr(), states[k].data_ptr() + rows.steps * size, size)
+        return [states[k][1:] for k in wanted], last
+
+    def _history(self, rows: Rows, first: Tensor) -> Tensor:
+        """Memory for all values of a state; ``first`` stands at its beginning."""
+        states = empty((rows.steps + 1, *first.shape), self.dtype)
+        first = first.contiguous()
+        ctypes.memmove(states.data_ptr(), first.data_ptr(), first.nbytes)  # as states[0].copy_(first), but faster
+        return states
 
     def backward(
         self,
@@ -156,7 +190,8 @@ class NativeProgram:
         bound = self._bound_backward(tuple(d is not None for d in d_states))
         totals = bound.run(rows, values, states=states, carry=carry, d_states=d_states)
         for node in self._summed:
-            values[node] = totals[bound.program.totals[node]].reshape(node.meta["value"].shape)
+            assert totals is not None
+            values[node] = totals[bound.program.totals[node.args[0]]].reshape(node.meta["value"].shape)
         return [*self._after(values), *(slots[1] for slots in carry)]
 
     def _fixed(self, rows: Rows, parameters: Sequence[Tensor], x: Tensor) -> dict[Node, Any]:
@@ -181,7 +216,7 @@ def _policy(trace: Trace) -> Policy:
         hoists=False,
         views=lambda node: node.target is aten.t.default or node.target in CONSTANTS,
         recomputes=recomputes,
-        loops=lambda node: sums_rows(trace, node) or (node.target is not aten.mm.default and lowerable(node)),
+        loops=lambda node: sums_rows(trace, node) or (node.target not in MATRIX_PRODUCTS and lowerable(node)),
     )
 
 
@@ -192,7 +227,8 @@ def _products_among(trace: Trace) -> set[Node]:
         part = node.target in (aten.add.Tensor, aten.split.Tensor, aten.slice.Tensor) or str(node.target).endswith(
             "getitem>"
         )
-        if node.target is aten.mm.default or (part and any(source in found for source in node.all_input_nodes)):
+        product = node.target is aten.convolution.default or node.target in MATRIX_PRODUCTS
+        if product or (part and any(source in found for source in node.all_input_nodes)):
             found.add(node)
     return found
 
@@ -215,7 +251,4 @@ def _row_shape(node: Node) -> tuple[int, ...]:
 
 
 def _width(node: Node) -> int:
-    shape = node.meta["value"].shape
-    if len(shape) > 2:
-        raise NotTraceable(f"has a tensor of shape {shape[1:]} for each row, where the native kernel wants vectors")
-    return shape[1] if len(shape) == 2 else 1
+    return math.prod(_row_shape(node))

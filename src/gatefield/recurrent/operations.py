@@ -5,6 +5,9 @@ from __future__ import annotations
 import operator
 
 from .graphs import aten
+from .native import rounded_matmul
+
+MATRIX_PRODUCTS = {aten.mm.default, rounded_matmul}
 
 UNARY = {
     aten.neg.default: "NEG",
@@ -101,4 +104,6 @@ ELEMENTWISE = {
 }
 ROW_WISE = {aten.sum.dim_IntList, aten.mean.dim, aten.amax.default}
 PLACING = {aten.cat.default, aten.slice_backward.default, aten.select_backward.default, aten.expand.default}
-LOWERED = {*ELEMENTWISE, *ROW_WISE, *RESHAPING, *SLICES, *PLACING, *CONSTANTS, aten.mm.default, aten.t.default}
+CONVOLUTIONS = {aten.convolution.default, aten.convolution_backward.default}
+PRODUCTS = {*CONVOLUTIONS, *MATRIX_PRODUCTS, aten.t.default}
+LOWERED = {*PRODUCTS, *ELEMENTWISE, *ROW_WISE, *RESHAPING, *SLICES, *PLACING, *CONSTANTS}

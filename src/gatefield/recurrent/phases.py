@@ -117,14 +117,15 @@ def split(trace: Trace, policy: Policy) -> Phases:
     def is_value(node: Node) -> bool:
         return isinstance(node.meta["value"], Value)
 
+    on_x = descendants(trace.graph, [trace.x])
+    run_forward = forward if policy.hoists else forward | (_operations(on_x) - in_loop)
     kept = _frontier(trace, [*_sources(after), *targets], backward | {*trace.d_new}, is_value)
     saved = _frontier(
         trace,
         [*_sources(backward | after), *targets],
-        forward - {*trace.new},
+        run_forward - {*trace.new},
         lambda node: is_value(node) and not policy.recomputes(node),
     )
-    on_x = descendants(trace.graph, [trace.x])
     hoisted = _frontier(
         trace,
         [*_sources(in_loop), *trace.new, *(d for d in trace.d_state if d is not None)],

@@ -58,9 +58,12 @@ def plan_for(cell: Cell, x: Tensor, state: State, tensors: list[Tensor]) -> Plan
         plan = Plan(FastPath("reference", obstacle), None)
     else:
         key = _key(cell, x, state, tensors, forced)
-        plan = _plans.get(cell, {}).get(key)
+        kinds = _plans.get(cell)
+        plan = None if kinds is None else kinds.get(key)
         if plan is None:
-            with _lock:
+            # inference mode shows a trace whole operations, as linear, where it is to see their parts
+            grad = torch.is_grad_enabled()
+            with _lock, torch.inference_mode(False), torch.set_grad_enabled(grad):
                 plan = _build(cell, x, state, tensors, forced)
                 kinds = _plans.setdefault(cell, {})
                 kinds[key] = plan
@@ -78,11 +81,13 @@ def _obstacle(x: Tensor, state: State, tensors: list[Tensor]) -> str:
         return "there is nothing to run: no steps or no rows"
     if not x.is_floating_point():
         return f"x is {x.dtype}, not floating point"
-    if any(s.dtype != x.dtype or s.device != x.device for s in state):
-        return "x and state differ in dtype or device"
+    dtype, device = x.dtype, x.device
+    for values in state:
+        if values.dtype != dtype or values.device != device:
+            return "x and state differ in dtype or device"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[reportPrivateImportUsage]
         return "the model is being compiled or exported"
-    if torch.is_autocast_enabled(x.device.type):
+    if torch.is_autocast_enabled(device.type):
         return "autocast is on"
     try:
         for tensor in (x, *state, *tensors):
@@ -97,11 +102,13 @@ def _key(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: Eng
     grad = torch.is_grad_enabled()
     return (
         forced,
+        grad,
         x.shape[1:],
         x.dtype,
         x.device,
-        grad and x.requires_grad,
-        tuple([(t.shape, t.dtype, grad and t.requires_grad) for t in (*tensors, *state)]),
+        tuple([(t.shape, t.dtype, t.requires_grad) for t in (x, *tensors, *state)])
+        if grad
+        else tuple([(t.shape, t.dtype) for t in (*tensors, *state)]),
         _settings(cell),
     )
 
@@ -109,14 +116,22 @@ def _key(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: Eng
 def _settings(cell: Cell) -> tuple[Any, ...]:
     """The plain attributes of a cell and of the modules in it; tensors and modules are elsewhere."""
     return tuple(
-        (name, _plain(value))
-        for module in cell.modules()
-        for name, value in vars(module).items()
-        if name not in _MODULE_ATTRIBUTES
+        [
+            (name, value if type(value) in _SIMPLE else _plain(value))
+            for module in _modules(cell)
+            for name, value in vars(module).items()
+            if name not in _OTHER_ATTRIBUTES
+        ]
     )
 
 
-_MODULE_ATTRIBUTES = frozenset(vars(torch.nn.Module())) - {"training"}
+_SIMPLE = frozenset((bool, int, float, str, type(None)))
+_OTHER_ATTRIBUTES = frozenset(vars(torch.nn.Module())) - {"training"} | {"arguments"}
+"""What torch keeps in a module, and what its constructor was given."""
+
+
+def _modules(cell: Cell) -> Sequence[torch.nn.Module]:
+    return list(cell.modules()) if cell._modules else (cell,)
 
 
 def _plain(value: Any) -> Any:
@@ -154,18 +169,12 @@ def _build(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: E
     finding: NotTraceable | None = None
     last: NotTraceable | None = None
     for path, make, decompositions in makers:
-        program = None
+        program: Any = None
         try:
             program = make(trace(on, tensors, x[0], state, wanted, decompositions))
             verify(cell, program, wanted, tensors, x.shape[1])
-        except NotTraceable as found:
+        except NotTraceable as found:  # and nothing else: what goes wrong in the engine itself shall show
             finding = found
-        except (
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:  # the reference loop will tell if the step itself is wrong
-            finding = NotTraceable(f"fails under the tracer ({type(error).__name__}: {str(error).splitlines()[0]})")
         if _settings(cell) != settings:
             return Plan(FastPath("reference", "the step changes attributes of the cell"), None)
         if finding is None:
@@ -188,7 +197,7 @@ def _no_native(tensors: Sequence[Tensor], x: Tensor) -> str:
 
 def tensors_of(cell: Cell) -> list[Tensor]:
     """Parameters, then buffers, each once; in the order of ``named_parameters`` and ``named_buffers``, but faster."""
-    modules = list(cell.modules())
+    modules = _modules(cell)
     found = {id(t): t for m in modules for t in m._parameters.values() if t is not None}
     found |= {id(t): t for m in modules for t in m._buffers.values() if t is not None}
     return list(found.values())

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .native import INSTRUCTION, operations
-from .values import Matrix, Value, base, offset, reached
+from .native import FRAME, INSTRUCTION, operations
+from .values import Kernel, Matrix, Value, base, offset, reached
 
 Kind = Literal["fixed", "stream", "state", "new", "carry", "new carry", "d_states", "scratch", "ahead", "tile"]
 
@@ -55,12 +55,19 @@ class Program:
 
     instructions: np.ndarray
     operands: list[Operand]
-    matrices: list[Matrix]
+    weights: list[Matrix | Kernel]
     buffers: list[Buffer]
     tile_size: int
     tile_rows: int
     totals: dict[Any, slice] = field(default_factory=dict)
     total_size: int = 0
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The frames of the convolutions, as the library reads them; in the order of their kernels."""
+        kernels = [w for w in self.weights if isinstance(w, Kernel)]
+        rows = [(k.inputs, k.outputs, k.bias is not None, k.size, k.lengths, k.dilation) for k in kernels]
+        return np.array(rows, FRAME)
 
 
 @dataclass
@@ -190,17 +197,20 @@ class _Assembly:
     def program(self) -> Program:
         codes = operations()
         operands: dict[Operand, int] = {}
-        matrices: dict[Matrix, int] = {}
+        weights: dict[Matrix | Kernel, int] = {}
         totals: dict[Any, slice] = {}
         total_size = 0
         table = np.zeros(len(self.order), INSTRUCTION)
         for row, value in zip(table, self.order):
             n = value.width
-            row["op"], row["n"], row["number"] = codes[value.op], n, value.number
+            op = f"ROUNDED_{value.op}" if isinstance(value.key, Matrix) and value.key.rounded else value.op
+            row["op"], row["n"], row["number"] = codes[op], n, value.number
             reads = [-1, -1, -1]
-            if value.op.startswith("PRODUCT"):
+            if value.op in WEIGHTED:
                 assert value.key is not None
-                reads[1] = matrices.setdefault(value.key, len(matrices))
+                reads[1] = weights.setdefault(value.key, len(weights))
+                if isinstance(value.key, Kernel):
+                    row["number"] = [w for w in weights if isinstance(w, Kernel)].index(value.key)
                 reads[0] = self._operand(operands, value.args[0], value.args[0].width)
                 if len(value.args) > 1:
                     reads[2] = self._operand(operands, value.args[1], n)
@@ -216,12 +226,12 @@ class _Assembly:
                 total_size += (n + 15) // 16 * 16
             else:
                 row["d"] = self._operand(operands, value, value.width)
-        products = np.isin(table["op"], [codes["PRODUCT"], codes["PRODUCT_AHEAD"]])
-        table["b"][products] += len(operands)
+        products = np.array([value.op.startswith("PRODUCT") for value in self.order], bool)
+        table["b"][np.isin([value.op for value in self.order], list(WEIGHTED))] += len(operands)
         widest = max((int(n) for n in table["n"][~products]), default=1)
         tile_rows = max(1, min(64, TILE // widest))
         return Program(
-            table, list(operands), list(matrices), self.buffers, self.tile_size, tile_rows, totals, total_size
+            table, list(operands), list(weights), self.buffers, self.tile_size, tile_rows, totals, total_size
         )
 
     def _operand(self, operands: dict[Operand, int], value: Value, width: int) -> int:
@@ -229,6 +239,9 @@ class _Assembly:
         operand = Operand(buffer, start, 0 if value.width == 1 and width > 1 else 1)
         return operands.setdefault(operand, len(operands))
 
+
+WEIGHTED = ("PRODUCT", "PRODUCT_AHEAD", "CONVOLUTION")
+"""Instructions whose second operand is packed weights."""
 
 TILE = 2048
 """Numbers of the widest value of a segment that a tile holds."""

@@ -22,10 +22,9 @@ class Rows:
         self.full = active is None or all(n == batch for n in self.active)
         self.total = steps * batch if self.full else sum(self.active)
 
-    @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Moving rows of each step, and where they begin among the packed ones."""
-        return _full_arrays(self.steps, self.batch) if self.full else _arrays(np.array(self.active, np.int64))
+    def counts(self) -> Counts:
+        """`Counts` of these rows."""
+        return _full_counts(self.steps, self.batch) if self.full else Counts(np.array(self.active, np.int64))
 
     @functools.cached_property
     def _index(self) -> Tensor:
@@ -47,10 +46,14 @@ class Rows:
         return flat.index_copy(0, self._index.to(packed.device), packed).view(shape)
 
 
-def _arrays(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return active, np.concatenate([[0], active.cumsum()[:-1]]).astype(np.int64)
+class Counts:
+    """Moving rows of each step, and how many moved before, as the library reads them."""
+
+    def __init__(self, active: np.ndarray) -> None:
+        self.active, self.offsets = active, np.concatenate([[0], active.cumsum()[:-1]]).astype(np.int64)
+        self.addresses = self.active.ctypes.data, self.offsets.ctypes.data
 
 
 @functools.lru_cache(32)
-def _full_arrays(steps: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    return _arrays(np.full(steps, batch, np.int64))
+def _full_counts(steps: int, batch: int) -> Counts:
+    return Counts(np.full(steps, batch, np.int64))

@@ -44,6 +44,20 @@ class TorchProgram:
         self, rows: Rows, parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """All states (steps + 1, batch, ...), the first included, and what `backward` needs besides; x is packed."""
+        history, residuals = self._run(rows, parameters, x, state)
+        return [torch.stack(list(values)) for values in zip(*history)], residuals
+
+    def infer(
+        self, rows: Rows, parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor], wanted: tuple[int, ...]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """All values of the states ``wanted``, and the last ones of all; x is (steps, batch, ...)."""
+        history, _ = self._run(rows, parameters, rows.pack(x), state)
+        return [torch.stack([step[k] for step in history[1:]]) for k in wanted], history[-1]
+
+    def _run(
+        self, rows: Rows, parameters: Sequence[Tensor], x: Tensor, state: Sequence[Tensor]
+    ) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """The states before the first step and after each, and what `backward` needs besides."""
         values = self._fixed(rows, parameters, x)
         hoisted = list(self._before(values))
         values.update(zip(self.phases.hoisted, hoisted))
@@ -62,8 +76,7 @@ class TorchProgram:
             history.append([_hold(new, old) for new, old in zip(results[:count], history[-1])])
             for items, item in zip(saved, results[count:]):
                 items.append(item)
-        states = [torch.stack(list(values)) for values in zip(*history)]
-        return states, [*hoisted, *[torch.cat(items) for items in saved]]
+        return history, [*hoisted, *[torch.cat(items) for items in saved]]
 
     def backward(
         self,

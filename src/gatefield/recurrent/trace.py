@@ -7,9 +7,10 @@ always mean.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..core.errors import GatefieldError
 from .graphs import Value, aten, map_nested, simplify
 
 
@@ -45,6 +47,7 @@ class Trace:
     d_x: Node | None = None
     d_state: list[Node | None] = field(default_factory=list)
     constants: dict[Node, Tensor] = field(default_factory=dict)
+    rounds: bool = False  # to sixteen bits, on the way
 
     @property
     def gradients(self) -> list[Node | None]:
@@ -104,7 +107,7 @@ def trace(
     rows = recorder.graph.placeholder("rows")
     rows.meta["value"] = None
     nodes = [recorder.input(t, f"input_{k}") for k, t in enumerate(inputs)]
-    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(some), recorder:
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(some), recorder, whatever_a_step_raises():
         new = step(inputs[:count], inputs[count], tuple(inputs[count + 1 :]))
         _check_states(new, inputs[count + 1 :])
         d_nodes = [recorder.input(t, f"d_new_{k}") for k, t in enumerate(d_new)]
@@ -113,6 +116,9 @@ def trace(
     gradients = [None if g is None else recorder.node(g) for g in found]
     recorder.graph.output((tuple(new_nodes), tuple(gradients)))
     simplify(recorder.graph, rows, batch)
+    halves = (torch.bfloat16, torch.float16)
+    values = [node.meta.get("value") for node in recorder.graph.nodes]
+    rounds = any(value is not None and value.dtype in halves for value in values)
     results: Any = recorder.graph.output_node().args[0]
     new_nodes, gradients = list(results[0]), list(results[1])
     if not some:
@@ -130,7 +136,24 @@ def trace(
         gradients[count] if some else None,
         gradients[count + 1 :],
         recorder.constants,
+        rounds,
     )
+
+
+@contextlib.contextmanager
+def whatever_a_step_raises() -> Iterator[None]:
+    """Inside the block a step runs on numbers that nobody gave it: if it fails, that is why it cannot be a program.
+
+    Raises:
+        NotTraceable: naming the error.
+    """
+    try:
+        yield
+    except (NotTraceable, GatefieldError):
+        raise
+    except Exception as error:  # a step is anybody's code; the reference loop will tell if it is wrong
+        lines = str(error).splitlines() or [""]
+        raise NotTraceable(f"fails under the tracer ({type(error).__name__}: {lines[0]})") from error
 
 
 class Recorder(TorchDispatchMode):

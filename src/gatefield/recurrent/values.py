@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
 
 
 @dataclass(eq=False, slots=True)
@@ -29,12 +34,52 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Weights of a product: the matrix that some tensor holds, perhaps transposed."""
+    """Weights of a product: the matrix that some tensor holds, perhaps transposed; ``rounded``: to bfloat16."""
 
     key: Any
     transposed: bool
     depth: int
     columns: int
+    rounded: bool = False
+
+    def tensor(self, values: Mapping[Any, Tensor]) -> Tensor:
+        """What is packed."""
+        return values[self.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Weights of a convolution that keeps the size of a frame.
+
+    Attributes:
+        key: the tensor that holds them.
+        bias: the one that holds the bias of every channel, or None.
+        backward: convolve as the gradient does, from the outputs of ``key`` to its inputs.
+        inputs, outputs: channels.
+        size, lengths, dilation: of the frame and the kernel, three numbers each.
+    """
+
+    key: Any
+    bias: Any
+    backward: bool
+    inputs: int
+    outputs: int
+    size: tuple[int, ...]
+    lengths: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def depth(self) -> int:
+        """Weights of one output channel."""
+        return self.inputs * math.prod(self.lengths) + (self.bias is not None)
+
+    def tensor(self, values: Mapping[Any, Tensor]) -> Tensor:
+        """What is packed: (outputs, depth), contiguous."""
+        weights = values[self.key]
+        if self.backward:
+            weights = weights.transpose(0, 1).flip(tuple(range(2, weights.dim())))
+        weights = weights.flatten(1)
+        return weights.contiguous() if self.bias is None else torch.cat([weights, values[self.bias].unsqueeze(1)], 1)
 
 
 def base(value: Value) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import pathlib
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,21 @@ OPERAND = np.dtype(
         ("offset", "i8"),
     ]
 )
+FRAME = np.dtype(
+    [
+        ("inputs", "i8"),
+        ("outputs", "i8"),
+        ("bias", "i8"),
+        ("size", "i8", 3),
+        ("kernel", "i8", 3),
+        ("dilation", "i8", 3),
+    ]
+)
 TIME, PACKED, MODULO, TILE = range(4)
+WEIGHTS = np.dtype([(name, "i8") for name in ("depth", "columns", "row", "column", "kind")])
+MATRIX, ROUNDED_MATRIX, KERNEL = range(3)
+ROUNDED = torch.bfloat16
+"""The kind of factors that a rounded product multiplies; its numbers are float32."""
 
 
 class Sequence(ctypes.Structure):
@@ -58,11 +73,24 @@ class Sequence(ctypes.Structure):
         ("threads", ctypes.c_int32),
         ("totals", ctypes.c_void_p),
         ("total_size", ctypes.c_int64),
+        ("frames", ctypes.c_void_p),
+        ("frame_count", ctypes.c_int64),
+        ("operand_count", ctypes.c_int64),
+        ("addresses", ctypes.c_void_p),
+        ("buffer_count", ctypes.c_int64),
+        ("weights", ctypes.c_void_p),
+        ("weight_count", ctypes.c_int64),
     ]
 
 
 class Library:
-    """The functions of one shared library, for float32 and float64."""
+    """The functions of one shared library by the dtype of what they compute with.
+
+    Under ``ROUNDED`` stand products of float32 matrices whose entries are rounded to bfloat16.
+
+    Attributes:
+        level: the instruction set.
+    """
 
     def __init__(self, path: pathlib.Path) -> None:
         self.level = path.name.split(".")[0].lstrip("_")
@@ -73,9 +101,18 @@ class Library:
         names = functions.gatefield_operations().decode().split()
         self.operations = {name: code for code, name in enumerate(names)}
         self.run, self.pack, self.matmul, self.packed_size = {}, {}, {}, {}
-        for dtype, suffix in ((torch.float32, "float32"), (torch.float64, "float64")):
-            run = getattr(functions, f"gatefield_run_{suffix}")
+        self.pack_kernel, self.packed_kernel_size = {}, {}
+        for dtype in (torch.float32, torch.float64):
+            suffix = _suffix(dtype)
+            run = self.run[dtype] = getattr(functions, f"gatefield_run_{suffix}")
             run.argtypes, run.restype = [ctypes.POINTER(Sequence)], None
+            pack_kernel = getattr(functions, f"gatefield_pack_kernel_{suffix}")
+            pack_kernel.argtypes, pack_kernel.restype = [pointer, i64, i64, pointer], None
+            kernel_size = getattr(functions, f"gatefield_packed_kernel_size_{suffix}")
+            kernel_size.argtypes, kernel_size.restype = [i64, i64], i64
+            self.pack_kernel[dtype], self.packed_kernel_size[dtype] = pack_kernel, kernel_size
+        for dtype in (torch.float32, torch.float64, ROUNDED):
+            suffix = _suffix(dtype)
             pack = getattr(functions, f"gatefield_pack_{suffix}")
             pack.argtypes, pack.restype = [pointer, i64, i64, i64, i64, pointer], None
             matmul = getattr(functions, f"gatefield_matmul_{suffix}")
@@ -83,7 +120,11 @@ class Library:
             matmul.restype = None
             size = getattr(functions, f"gatefield_packed_size_{suffix}")
             size.argtypes, size.restype = [i64, i64], i64
-            self.run[dtype], self.pack[dtype], self.matmul[dtype], self.packed_size[dtype] = run, pack, matmul, size
+            self.pack[dtype], self.matmul[dtype], self.packed_size[dtype] = pack, matmul, size
+
+
+def _suffix(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 @functools.cache
@@ -104,10 +145,21 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     """a @ b for matrices of any strides."""
     lib = library()
     assert lib is not None
-    if a.dtype not in lib.matmul:  # weights made of complex numbers, say
+    if a.dtype not in lib.run:  # weights made of complex numbers, say
         return torch.mm(a, b)
+    return _product(lib.matmul[a.dtype], a, b)
+
+
+def rounded_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b for float32 matrices of any strides whose entries are rounded to bfloat16; sums are float32."""
+    lib = library()
+    assert lib is not None
+    return _product(lib.matmul[ROUNDED], a, b)
+
+
+def _product(function: Any, a: Tensor, b: Tensor) -> Tensor:
     (m, k), n = a.shape, b.shape[1]
     out = a.new_empty(m, n)
     threads = torch.get_num_threads() if m * n * k > 1 << 15 else 1
-    lib.matmul[a.dtype](m, n, k, a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(), out.data_ptr(), n, threads)
+    function(m, n, k, a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(), out.data_ptr(), n, threads)
     return out

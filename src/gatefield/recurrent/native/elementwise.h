@@ -3,16 +3,18 @@
 #include "operations.h"
 #include "vector_math.h"
 
+using i64 = int64_t;
+
 // Rows of values: `row` elements from one row to the next; `column` is 0 where one value stands for the whole row.
 template <class T>
 struct Rows {
   T* at;
-  int64_t row;
+  i64 row;
   int column;
 };
 
 template <class T, class F>
-GATEFIELD_INLINE void map_unary(int rows, int n, Rows<T> d, Rows<T> a, F f) {
+GATEFIELD_LOOP void map_unary(int rows, int n, Rows<T> d, Rows<T> a, F f) {
   if (a.column && d.row == n && a.row == n) n *= rows, rows = 1;  // one long row
   for (int r = 0; r < rows; r++) {
     T* __restrict D = d.at + r * d.row;
@@ -28,7 +30,7 @@ GATEFIELD_INLINE void map_unary(int rows, int n, Rows<T> d, Rows<T> a, F f) {
 }
 
 template <class T, class F>
-GATEFIELD_INLINE void map_binary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, F f) {
+GATEFIELD_LOOP void map_binary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, F f) {
   if (a.column && b.column && d.row == n && a.row == n && b.row == n) n *= rows, rows = 1;
   for (int r = 0; r < rows; r++) {
     T* D = d.at + r * d.row;
@@ -49,7 +51,7 @@ GATEFIELD_INLINE void map_binary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> 
 }
 
 template <class T, class F>
-GATEFIELD_INLINE void map_ternary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, Rows<T> c, F f) {
+GATEFIELD_LOOP void map_ternary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, Rows<T> c, F f) {
   bool whole = a.column && b.column && c.column;
   if (whole && d.row == n && a.row == n && b.row == n && c.row == n) n *= rows, rows = 1;
   for (int r = 0; r < rows; r++) {
@@ -76,27 +78,87 @@ GATEFIELD_INLINE void map_ternary(int rows, int n, Rows<T> d, Rows<T> a, Rows<T>
   }
 }
 
-// Sums along a row, in several lanes.
+template <class L, class T>
+GATEFIELD_INLINE L load(const T* at) {
+  L values;
+  memcpy(&values, at, sizeof values);
+  return values;
+}
+
+// sum of f(j) over a row of n, where f(Lanes, j) gives the values from j on as a vector, f(T, j) the one at j.
 template <class T, class F>
-GATEFIELD_INLINE void reduce_rows(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, T scale, F f) {
-  constexpr int LANES = 256 / sizeof(T);
+GATEFIELD_INLINE T sum_of_row(int n, F f) {
+  using V = typename Vector<T>::type;
+  constexpr int LANES = Vector<T>::LANES;
+  V s0 = {}, s1 = {}, s2 = {}, s3 = {};  // independent sums that hide the latency of an addition
+  int j = 0;
+  for (; j + 4 * LANES <= n; j += 4 * LANES) {
+    s0 += f(V{}, j);
+    s1 += f(V{}, j + LANES);
+    s2 += f(V{}, j + 2 * LANES);
+    s3 += f(V{}, j + 3 * LANES);
+  }
+  for (; j + LANES <= n; j += LANES) s0 += f(V{}, j);
+  T sum = sum_of_lanes<T>((s0 + s1) + (s2 + s3));
+  for (; j < n; j++) sum += f(T(), j);
+  return sum;
+}
+
+template <class T, class F>
+GATEFIELD_LOOP void reduce_rows(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, T scale, F f) {
   for (int r = 0; r < rows; r++) {
     const T *A = a.at + r * a.row, *B = b.at + r * b.row;
-    T lanes[LANES] = {};
-    int j = 0;
-    for (; j + LANES <= n; j += LANES)
-      for (int k = 0; k < LANES; k++) lanes[k] += f(A[j + k], B[j + k]);
-    T sum = 0;
-    for (int k = 0; k < LANES; k++) sum += lanes[k];
-    for (; j < n; j++) sum += f(A[j], B[j]);
-    d.at[r * d.row] = sum * scale;
+    d.at[r * d.row] = scale * sum_of_row<T>(n, [=](auto lanes, int j) {
+      using L = decltype(lanes);
+      return f(load<L>(A + j), load<L>(B + j));
+    });
+  }
+}
+
+// d = scale * sum over a row of (a - b)^2 for one number b a row
+template <class T>
+GATEFIELD_LOOP void sum_squares(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, T scale) {
+  for (int r = 0; r < rows; r++) {
+    const T* A = a.at + r * a.row;
+    T mean = b.at[r * b.row];
+    d.at[r * d.row] = scale * sum_of_row<T>(n, [=](auto lanes, int j) {
+      auto from_mean = load<decltype(lanes)>(A + j) - mean;
+      return from_mean * from_mean;
+    });
+  }
+}
+
+// The gradient of y = (x - mean of x) / deviation by x: d = c * (a - mean of a - y * mean of a * y), b being y and c one
+// number a row, 1 / deviation.
+template <class T>
+GATEFIELD_LOOP void normal_gradient(int rows, int n, Rows<T> d, Rows<T> a, Rows<T> b, Rows<T> c) {
+  for (int r = 0; r < rows; r++) {
+    T* D = d.at + r * d.row;
+    const T *A = a.at + r * a.row, *B = b.at + r * b.row;
+    T mean = sum_of_row<T>(n, [=](auto lanes, int j) { return load<decltype(lanes)>(A + j); }) / n;
+    T along = sum_of_row<T>(n, [=](auto lanes, int j) {
+      using L = decltype(lanes);
+      return load<L>(A + j) * load<L>(B + j);
+    }) / n;
+    T scale = c.at[r * c.row];
+#pragma GCC ivdep
+    for (int j = 0; j < n; j++) D[j] = (A[j] - B[j] * along - mean) * scale;
   }
 }
 
 // total[j] += sum over rows of f(a, b)
 template <class T, class F>
-GATEFIELD_INLINE void accumulate(int rows, int n, T* total, Rows<T> a, Rows<T> b, F f) {
-  for (int r = 0; r < rows; r++) {
+GATEFIELD_LOOP void accumulate(int rows, int n, T* __restrict total, Rows<T> a, Rows<T> b, F f) {
+  int r = 0;
+  if (a.column && b.column)
+    for (; r + 4 <= rows; r += 4) {  // four rows at a time: the totals are loaded and stored once
+      const T *A = a.at + r * a.row, *B = b.at + r * b.row;
+      i64 i = a.row, k = b.row;
+#pragma GCC ivdep
+      for (int j = 0; j < n; j++)
+        total[j] += (f(A[j], B[j]) + f(A[i + j], B[k + j])) + (f(A[2 * i + j], B[2 * k + j]) + f(A[3 * i + j], B[3 * k + j]));
+    }
+  for (; r < rows; r++) {
     const T *A = a.at + r * a.row, *B = b.at + r * b.row;
     if (a.column && b.column) {
 #pragma GCC ivdep

@@ -12,20 +12,18 @@ static int omp_get_thread_num() { return 0; }
 static int omp_get_num_threads() { return 1; }
 #endif
 
+#include "convolution.h"
 #include "elementwise.h"
-#include "gemm.h"
-
-using i64 = int64_t;
 
 namespace {
 
 // Where an operand lies at a step and row. Sizes are in elements.
 enum Place { TIME, PACKED, MODULO, TILE };
 struct Operand {
-  char* base;
+  char* base;            // or which of the sequence's addresses it is
   i64 step, row;         // from one step and row to the next
   int32_t column;        // 0: one value stands for the whole row
-  int32_t place;         // TIME: step t; PACKED: rows of earlier steps lie before; MODULO: step t % period; TILE: private
+  int32_t place;         // TIME: step t; PACKED: rows of earlier steps lie before; MODULO: step t % period, a power of two; TILE: private
   int32_t shift, period; // added to t
   i64 offset;
 };
@@ -38,23 +36,35 @@ struct Instruction {
 enum Operation {
   PRODUCT,        // d = c + a @ packed b; number is the depth
   PRODUCT_AHEAD,  // the same for several steps at once, a being input
+  ROUNDED_PRODUCT, ROUNDED_PRODUCT_AHEAD,  // of factors rounded to bfloat16
   SUM,            // totals[number] += sum over rows of a
   SUM_OF_PRODUCT, // totals[number] += sum over rows of a * b
   FILL,           // d = number
+  CONVOLUTION,    // d = c + a convolved with packed b; number says in which of the frames
   ROW_SUM,        // d = number * sum over a row of a
   ROW_DOT,        // d = number * sum over a row of a * b
+  ROW_SQUARES,    // d = number * sum over a row of (a - b)^2, b one number a row
   ROW_MAXIMUM,    // d = maximum of a row of a
+  NORMAL_GRADIENT,  // the gradient of a row made normal: see normal_gradient
 #define NAME(name, meaning) name,
   UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
 #undef NAME
 };
 
 const char* const OPERATION_NAMES =
-    "PRODUCT PRODUCT_AHEAD SUM SUM_OF_PRODUCT FILL ROW_SUM ROW_DOT ROW_MAXIMUM "
+    "PRODUCT PRODUCT_AHEAD ROUNDED_PRODUCT ROUNDED_PRODUCT_AHEAD SUM SUM_OF_PRODUCT FILL CONVOLUTION ROW_SUM ROW_DOT "
+    "ROW_SQUARES ROW_MAXIMUM NORMAL_GRADIENT "
 #define NAME(name, meaning) #name " "
     UNARY_OPERATIONS(NAME) BINARY_OPERATIONS(NAME) TERNARY_OPERATIONS(NAME)
 #undef NAME
     ;
+
+// What products and convolutions multiply by; it is packed before the first step.
+enum Kind { MATRIX, ROUNDED_MATRIX, KERNEL };
+struct Weights {
+  i64 depth, columns, row, column;  // sizes, and from one entry to the next along each axis
+  i64 kind;
+};
 
 struct Sequence {
   const Instruction* instructions;  // of a step, for rows that move
@@ -67,6 +77,14 @@ struct Sequence {
   int32_t reverse, ahead, tile_rows, tile_size, threads;  // ahead: steps of a PRODUCT_AHEAD
   void* totals;  // (threads, total_size), zeros
   i64 total_size;
+  const Frame* frames;  // of the convolutions
+  i64 frame_count, operand_count;
+  // Null where operands have their addresses and weights are packed. Otherwise the addresses of all buffers, then those
+  // of the packed weights, then those of the weights.
+  const i64* addresses;
+  i64 buffer_count;
+  const Weights* weights;
+  i64 weight_count;
 };
 
 template <class T>
@@ -74,52 +92,89 @@ struct Worker {
   const Sequence& q;
   i64 first, last;  // rows
   T *tile, *totals;
+  T* rounded;  // rows of a product
+  std::vector<Convolution<T>>& frames;
+  std::vector<Rows<T>>& now;  // where every operand lies at this step
 
   Rows<T> at(const Operand& o, i64 t, i64 row) const {
     T* base = (T*)o.base + o.offset;
     switch (o.place) {
       case TILE: return {tile + o.step * q.tile_rows + o.offset, o.row, o.column};
       case PACKED: return {base + (q.offsets[t] + row) * o.row, o.row, o.column};
-      case MODULO: return {base + (t + o.shift) % o.period * o.step + row * o.row, o.row, o.column};
+      case MODULO: return {base + ((t + o.shift) & (o.period - 1)) * o.step + row * o.row, o.row, o.column};
       default: return {base + (t + o.shift) * o.step + row * o.row, o.row, o.column};
     }
   }
 
   i64 moving(i64 t) const { return std::max<i64>(0, std::min(last, q.active[t]) - first); }
 
-  static bool is_product(const Instruction& i) { return i.op == PRODUCT || i.op == PRODUCT_AHEAD; }
+  static bool is_product(const Instruction& i) { return i.op <= ROUNDED_PRODUCT_AHEAD; }
+  static bool is_ahead(const Instruction& i) { return i.op == PRODUCT_AHEAD || i.op == ROUNDED_PRODUCT_AHEAD; }
 
   // Steps whose rows follow one another in memory are one product: a batch of one row uses its weights eight times.
+  template <class F>
   void product(const Instruction& i, i64 t0, i64 t1) const {
-    using G = Gemm<T>;
-    i64 depth = (i64)i.number;
-    const T* packed = (const T*)q.operands[i.b].base;
+    using G = Gemm<T, F>;
+    i64 depth = G::whole((i64)i.number);
+    const F* packed = (const F*)q.operands[i.b].base;
+    const Operand &from = q.operands[i.a], &to = q.operands[i.d];
+    if constexpr (G::ROUNDS) {
+      T* out = rounded;
+      for (i64 t = t0; t < t1; t++) {
+        Rows<T> a = at(from, t, first);
+        for (i64 r = 0; r < moving(t); r++, out += depth) G::round_row(a.at + r * a.row, (i64)i.number, out);
+      }
+    }
     for (i64 j = 0; j < i.n; j += G::PANEL)
       for (i64 d = 0; d < depth; d += G::DEPTH) {
         bool from_zero = d == 0 && i.c < 0;
-        const Operand &from = q.operands[i.a], &to = q.operands[i.d], &onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
-        for (i64 t = t0; t < t1;) {
+        const Operand& onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
+        for (i64 t = t0, done = 0; t < t1;) {
           i64 m = moving(t);
           Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
           for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
             m += moving(t);
+          if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
           G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
-                           packed + j * depth + d * G::PANEL, from_zero ? nullptr : start.at + j, start.row, c.at + j, c.row);
+                           packed + (j * depth + d * G::PANEL) / G::PER, from_zero ? nullptr : start.at + j, start.row,
+                           c.at + j, c.row);
+          done += m;
         }
       }
+  }
+
+  void product(const Instruction& i, i64 t0, i64 t1) const {
+    if constexpr (std::is_same<T, float>::value)
+      if (i.op >= ROUNDED_PRODUCT) return product<Pair>(i, t0, t1);
+    product<T>(i, t0, t1);
+  }
+
+  // Numbers in the rows of the largest rounded product, at most `rows` of them a step.
+  static i64 rounded_size(const Sequence& q, i64 rows) {
+    i64 size = 0;
+    for (const Instruction* i = q.instructions; i < q.instructions + q.count; i++)
+      if (i->op == ROUNDED_PRODUCT || i->op == ROUNDED_PRODUCT_AHEAD)
+        size = std::max(size, rows * Gemm<float, Pair>::whole((i64)i->number) * (is_ahead(*i) ? q.ahead : 1));
+    return size;
   }
 
   bool follows(const Operand& o, i64 t, const Rows<T>& rows, i64 m) const {
     return at(o, t, first).at == rows.at + m * rows.row;
   }
 
-  void elementwise(const Instruction& i, i64 t, i64 row, int rows) const {
+  Rows<T> here(int operand, i64 row) const {
+    Rows<T> rows = now[operand];
+    if (q.operands[operand].place != TILE) rows.at += row * rows.row;
+    return rows;
+  }
+
+  void elementwise(const Instruction& i, i64 row, int rows) const {
     int n = i.n;
     T s = (T)i.number;
-    Rows<T> d = i.d < 0 ? Rows<T>{} : at(q.operands[i.d], t, row);
-    Rows<T> a = i.a < 0 ? d : at(q.operands[i.a], t, row);
-    Rows<T> b = i.b < 0 ? a : at(q.operands[i.b], t, row);
-    Rows<T> c = i.c < 0 ? a : at(q.operands[i.c], t, row);
+    Rows<T> d = i.d < 0 ? Rows<T>{} : here(i.d, row);
+    Rows<T> a = i.a < 0 ? d : here(i.a, row);
+    Rows<T> b = i.b < 0 ? a : here(i.b, row);
+    Rows<T> c = i.c < 0 ? a : here(i.c, row);
     switch (i.op) {
 #define OP(name, meaning)                              \
   case name:                                           \
@@ -144,8 +199,14 @@ struct Worker {
       case FILL:
         for (int r = 0; r < rows; r++) std::fill(d.at + r * d.row, d.at + r * d.row + n, s);
         break;
-      case ROW_SUM: reduce_rows(rows, n, d, a, a, s, [](T x, T) { return x; }); break;
-      case ROW_DOT: reduce_rows(rows, n, d, a, b, s, [](T x, T y) { return x * y; }); break;
+      case ROW_SUM: reduce_rows(rows, n, d, a, a, s, [](auto x, auto) { return x; }); break;
+      case ROW_DOT: reduce_rows(rows, n, d, a, b, s, [](auto x, auto y) { return x * y; }); break;
+      case ROW_SQUARES: sum_squares(rows, n, d, a, b, s); break;
+      case NORMAL_GRADIENT: normal_gradient(rows, n, d, a, b, c); break;
+      case CONVOLUTION:
+        for (int r = 0; r < rows; r++)
+          frames[(i64)i.number].run(a.at + r * a.row, b.at, i.c < 0 ? nullptr : c.at + r * c.row, d.at + r * d.row);
+        break;
       case ROW_MAXIMUM:
         for (int r = 0; r < rows; r++) {
           const T* A = a.at + r * a.row;
@@ -160,27 +221,28 @@ struct Worker {
   void step(i64 t) const {
     i64 end = first + moving(t);
     const Instruction* stop = q.instructions + q.count;
+    for (size_t k = 0; k < now.size(); k++) now[k] = at(q.operands[k], t, 0);
     for (const Instruction* i = q.instructions; i < stop;) {
       if (is_product(*i)) {
-        if (i->op == PRODUCT) product(*i, t, t + 1);
+        if (!is_ahead(*i)) product(*i, t, t + 1);
         i++;
         continue;
       }
       const Instruction* next = i;
       while (next < stop && !is_product(*next)) next++;
       for (i64 row = first; row < end; row += q.tile_rows)
-        for (const Instruction* k = i; k < next; k++) elementwise(*k, t, row, std::min<i64>(q.tile_rows, end - row));
+        for (const Instruction* k = i; k < next; k++) elementwise(*k, row, std::min<i64>(q.tile_rows, end - row));
       i = next;
     }
     if (end < last)
-      for (i64 k = 0; k < q.resting_count; k++) elementwise(q.resting[k], t, end, last - end);
+      for (i64 k = 0; k < q.resting_count; k++) elementwise(q.resting[k], end, last - end);
   }
 
   void run() const {
     for (i64 s = 0; s < q.steps; s++) {
       if (s % q.ahead == 0 && !q.reverse)
         for (i64 k = 0; k < q.count; k++)
-          if (q.instructions[k].op == PRODUCT_AHEAD) product(q.instructions[k], s, std::min(q.steps, s + q.ahead));
+          if (is_ahead(q.instructions[k])) product(q.instructions[k], s, std::min(q.steps, s + q.ahead));
       step(q.reverse ? q.steps - 1 - s : s);
     }
   }
@@ -203,16 +265,46 @@ void share_rows(const Sequence& q, int threads, i64* bounds) {
 }
 
 template <class T>
-void run(const Sequence& q) {
+void pack(const Weights& w, const void* weights, void* packed) {
+  if (w.kind == KERNEL) return Gemm<T>::pack_rows((const T*)weights, w.columns, w.depth, w.column, w.row, (T*)packed);
+  if constexpr (std::is_same<T, float>::value)
+    if (w.kind == ROUNDED_MATRIX)
+      return Gemm<T, Pair>::pack((const T*)weights, w.depth, w.columns, w.row, w.column, (Pair*)packed);
+  Gemm<T>::pack((const T*)weights, w.depth, w.columns, w.row, w.column, (T*)packed);
+}
+
+template <class T>
+void run_bound(const Sequence& q) {
   i64 bounds[257];
   int threads = std::min(q.threads, 256);
   share_rows(q, threads, bounds);
 #pragma omp parallel num_threads(threads) if (threads > 1)
   for (int k = omp_get_thread_num(); k < threads; k += omp_get_num_threads()) {
-    T* tile = (T*)aligned_alloc(64, ((i64)std::max(1, q.tile_size) * q.tile_rows * sizeof(T) + 127) / 64 * 64);
-    if (bounds[k] < bounds[k + 1]) Worker<T>{q, bounds[k], bounds[k + 1], tile, (T*)q.totals + k * q.total_size}.run();
-    free(tile);
+    i64 rows = bounds[k + 1] - bounds[k], tile = (std::max(1, q.tile_size) * (i64)q.tile_rows + 15) / 16 * 16;
+    T* memory = (T*)aligned_alloc(64, ((tile + Worker<T>::rounded_size(q, rows)) * sizeof(T) + 127) / 64 * 64);
+    T* totals = (T*)q.totals + k * q.total_size;
+    std::vector<Convolution<T>> frames(q.frames, q.frames + q.frame_count);
+    std::vector<Rows<T>> now(q.operand_count);
+    if (rows > 0)
+      Worker<T>{q, bounds[k], bounds[k + 1], memory, totals, memory + tile, frames, now}.run();
+    free(memory);
   }
+}
+
+template <class T>
+void run(const Sequence& given) {
+  if (!given.addresses) return run_bound<T>(given);
+  Sequence q = given;
+  Operand* operands = (Operand*)malloc(q.operand_count * sizeof(Operand));
+  for (i64 k = 0; k < q.operand_count; k++) {
+    operands[k] = q.operands[k];
+    operands[k].base = (char*)q.addresses[(i64)q.operands[k].base];
+  }
+  q.operands = operands;
+  const i64 *packed = q.addresses + q.buffer_count, *weights = packed + q.weight_count;
+  for (i64 k = 0; k < q.weight_count; k++) pack<T>(q.weights[k], (const void*)weights[k], (void*)packed[k]);
+  run_bound<T>(q);
+  free(operands);
 }
 
 }  // namespace
@@ -237,15 +329,27 @@ EXPORT int gatefield_processor() {
   return 0;
 }
 
-#define INTERFACE(suffix, T)                                                                                          \
+#define RUN(suffix, T)                                                                                                \
   EXPORT void gatefield_run_##suffix(const Sequence* q) { run<T>(*q); }                                               \
-  EXPORT i64 gatefield_packed_size_##suffix(i64 depth, i64 columns) { return Gemm<T>::packed_size(depth, columns); }  \
-  EXPORT void gatefield_pack_##suffix(const T* W, i64 depth, i64 columns, i64 row, i64 column, T* out) {              \
-    Gemm<T>::pack(W, depth, columns, row, column, out);                                                               \
+  EXPORT i64 gatefield_packed_kernel_size_##suffix(i64 outputs, i64 depth) {                                          \
+    return Convolution<T>::packed_size(outputs, depth);                                                               \
+  }                                                                                                                   \
+  EXPORT void gatefield_pack_kernel_##suffix(const T* W, i64 outputs, i64 depth, T* out) {                            \
+    Gemm<T>::pack_rows(W, outputs, depth, depth, 1, out);                                                             \
+  }
+RUN(float32, float)
+RUN(float64, double)
+
+// T: the numbers; F: the factors that they become, see gemm.h.
+#define INTERFACE(suffix, T, F)                                                                                       \
+  EXPORT i64 gatefield_packed_size_##suffix(i64 depth, i64 columns) { return Gemm<T, F>::packed_size(depth, columns); }\
+  EXPORT void gatefield_pack_##suffix(const T* W, i64 depth, i64 columns, i64 row, i64 column, F* out) {              \
+    Gemm<T, F>::pack(W, depth, columns, row, column, out);                                                            \
   }                                                                                                                   \
   EXPORT void gatefield_matmul_##suffix(i64 m, i64 n, i64 k, const T* A, i64 ra, i64 ca, const T* B, i64 rb, i64 cb,  \
                                         T* C, i64 ldc, int threads) {                                                 \
-    Gemm<T>::matmul(m, n, k, A, ra, ca, B, rb, cb, C, ldc, threads);                                                  \
+    Gemm<T, F>::matmul(m, n, k, A, ra, ca, B, rb, cb, C, ldc, threads);                                               \
   }
-INTERFACE(float32, float)
-INTERFACE(float64, double)
+INTERFACE(float32, float, float)
+INTERFACE(float64, double, double)
+INTERFACE(bfloat16, float, Pair)
