@@ -100,7 +100,9 @@ def test_what_cannot_be_done_is_said(digits_run, tmp_path):
     assert "not a run folder" in refused("dissect", tmp_path)
     there = tmp_path / "there.html"
     there.write_text("mine")
-    assert "exists" in refused("dissect", digits_run, "--what", "flow", "--out", there)
+    assert "overwritten" in refused("dissect", digits_run, "--what", "flow", "--out", there)
+    assert "no folder" in refused("dissect", digits_run, "--out", tmp_path / "no" / "page.html")  # before any work
+    assert ".html" in refused("dissect", digits_run, "--out", tmp_path / "page.txt")
     assert there.read_text() == "mine"
     assert "5 pictures are too few" in refused("dissect", digits_run, "--count", 5)
 

@@ -11,13 +11,17 @@ from command_line import gatefield, refused
 from gatefield import load, train
 from gatefield.explain.gates import gate_traces
 from gatefield.functional.layer_outputs import layer_outputs
+from gatefield.tasks.direction_tagging import DirectionTagging
 from gatefield.tasks.dissecting import dissect
 from gatefield.tasks.forecasting import Forecasting
+from gatefield.tasks.frame_prediction import FramePrediction
 from gatefield.tasks.language_modelling import LanguageModelling
+from gatefield.tasks.memory_problems import MemoryProblem
 from gatefield.tasks.sequence_sections import SECTIONS
 from gatefield.tasks.tagging import Tagging
 from gatefield.tasks.text_classification import TextClassification
 from gatefield.tasks.translation import Translation
+from gatefield.training.settings import Training
 
 
 def _sample(factory, task):
@@ -106,6 +110,30 @@ def test_a_forecaster_has_gates_and_lags_but_no_symbols(tmp_path_factory):
     assert "units is left out: the steps of these inputs have no symbols" in outcome.err
     # the loss in the middle of the landscape is that of the untouched network on the same windows
     assert told["landscape"]["loss"] == pytest.approx(_loss(run, 8), rel=1e-5)
+
+
+def test_a_decoder_that_is_called_step_by_step_leaves_the_encoder_to_look_at(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forecaster")
+    (folder / "data").mkdir()
+    task = Forecasting.sample(folder / "data")
+    encoder = {"name": "recurrent", "cell": "gru", "hidden": [4]}
+    model = {"name": "forecaster", "encoder": encoder, "strategy": "encoder-decoder"}
+    run = train(
+        Forecasting(task.data, model=model, window=12, horizon=3, training=Training(epochs=1)),  # type: ignore[arg-type]
+        out=folder / "run",
+    )
+    found = dissect(run, ["gates", "lags"], count=4).findings
+    assert [name.startswith("network.encoder") for name in found["gates"]] == [True]
+    assert {"input"} < set(found["lags"])
+
+
+@pytest.mark.parametrize("task", [DirectionTagging, FramePrediction, MemoryProblem], ids=lambda task: task.name)
+def test_tasks_whose_inputs_have_no_names(task, tmp_path_factory):
+    run = _sample(tmp_path_factory, task)
+    found = dissect(run, count=4).findings
+    assert {"gates", "lags", "landscape", "flow", "histograms"} <= set(found)
+    assert _without_hooks(run.task.model)
+    assert "its own data" in refused("dissect", run.folder.path, "a text", "--quiet")
 
 
 def _loss(run, count: int) -> float:

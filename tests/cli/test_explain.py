@@ -208,6 +208,10 @@ def test_attack_tells_accuracy_before_and_after(network, here):
     curve = {point["epsilon"]: point["accuracy"] for point in told["curve"]}
     assert curve[0] == told["accuracy"]
     assert curve[16] == told["accuracy_attacked"]
+    assert told["accuracy_attacked"] < told["accuracy_of_noise"]
+    moved = torch.tensor(told["moved"])
+    assert moved.shape == (5, 5)
+    assert float(moved[2, 2]) == told["accuracy"]  # not moved at all
     text = gatefield("attack", network, "--epsilon", 16, "--count", 100).out
     assert f"accuracy {told['accuracy']:.2%} -> {told['accuracy_attacked']:.2%}" in text
     assert not list(here.iterdir())  # no page without --out
@@ -234,15 +238,21 @@ def test_attack_files_towards_a_class_and_write_a_page(network, pictures, here):
     text = (here / "attack.html").read_text()
     assert "what was added" in text
     assert not re.search(r"(src|href)=\"https?:", text)
-    by_eye = gatefield("attack", network, files[0], "--epsilon", 0).out
-    assert by_eye == f"{files[0]}: {told['inputs'][0]['label']} -> {told['inputs'][0]['label']}\n"
+    first = told["inputs"][0]
+    assert all(0.1 < first[key] <= 1 for key in ("probability", "attacked_probability", "noise_probability"))
+    assert first["noise"] == first["label"]  # as long, in a direction that means nothing
+    same = f"{first['label']} ({first['probability']:.1%})"
+    assert gatefield("attack", network, files[0], "--epsilon", 0).out == f"{files[0]}: {same} -> {same}\n"
 
 
 def test_attack_refuses(network, pictures, here):
     assert "did you mean 'fgsm'" in refused("attack", network, "--method", "fgms")
-    assert "has no argument 'epsilon'" in refused("attack", network, "--method", "deep-fool", "--epsilon", 3)
+    message = refused("attack", network, "--method", "deep-fool", "--epsilon", 3)
+    assert "it has no epsilon" in message
+    assert "choose of: fgsm, pgd" in message
     assert "cannot be told" in refused("attack", network, "--method", "deep-fool", "--target", "3")
-    assert "outside [0, inf)" in refused("attack", network, "--epsilon", -1)
+    for wrong in (-1, "nan", "inf"):
+        assert f"epsilon is {wrong}" in refused("attack", network, "--epsilon", wrong)
     assert "class 'seven'" in refused("attack", network, "--target", "seven")
     assert ".html" in refused("attack", network, "--out", "attack.png")
     assert not list(here.iterdir())
@@ -251,4 +261,4 @@ def test_attack_refuses(network, pictures, here):
 def test_attack_from_python(digits_run):
     attacked = attack(load(digits_run), method="pgd", epsilon=6, count=40)
     assert (attacked.changed - attacked.raw).abs().max() <= 6 + 1e-4
-    assert attacked.labels.shape == attacked.answers.shape == (40,)
+    assert attacked.labels.shape == attacked.answers.label.shape == (40,)

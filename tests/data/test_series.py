@@ -120,11 +120,13 @@ def test_refusing_missing_values_names_the_first():
     assert "missing at 2024-01-03" in refused(GAP, missing="refuse")
 
 
-def test_forward_never_looks_ahead():
+def test_nothing_looks_ahead_unless_it_is_asked_for():
     """Whatever the later values are, the earlier ones stay; interpolation cannot promise that."""
-    one = read("v\n1\n\n5\nNA\n7\n", missing="forward").values
-    two = read("v\n1\n\n5\nNA\n-100\n", missing="forward").values
+    texts = [f"v\n1\n\n5\nNA\n{last}\n" for last in (7, -100)]
+    one, two = (read(text).values for text in texts)
     assert torch.equal(one[:-1], two[:-1])
+    one, two = (read(text, missing="interpolate").values for text in texts)
+    assert not torch.equal(one[:-1], two[:-1])
 
 
 def test_steps_before_all_columns_have_begun_are_left_out():
@@ -138,7 +140,7 @@ def test_repeated_and_unsorted_dates():
     series = read("d,v\n2024-01-03,3\n2024-01-01,1\n2024-01-02,9\n2024-01-02,2\n")
     assert series.values.flatten().tolist() == [1, 2, 3]
     assert series.notes[0] == "the rows were out of order and are sorted by date"
-    assert series.notes[1] == "1 rows repeat a date, first 2024-01-02: the last one counts"
+    assert series.notes[1] == "1 row repeats a date, first 2024-01-02: the last one counts"
 
 
 def test_dates_that_are_no_grid():

@@ -42,7 +42,7 @@ def followed(model: TreeStepper, name: int, width: int, limit: int) -> dict[tupl
 def test_the_tree_holds_every_hypothesis_that_was_followed(width):
     model, limit = TreeStepper(4, seed=5), 6
     # More hypotheses than there can be: nothing stops the search before the limit.
-    _, trace = Beam(width, 1000).search(model, model.start([2, 3]), BEGIN, END, limit)
+    _, trace = search(Beam(width, 1000), model, [2, 3], limit)
     for sentence, name in enumerate((2, 3)):
         expected = followed(model, name, width, limit)
         assert strings(trace.tree(sentence)) == pytest.approx(expected, abs=1e-12)
@@ -52,7 +52,7 @@ def test_the_tree_holds_every_hypothesis_that_was_followed(width):
 
 def test_the_tree_holds_the_results_and_ends_with_its_sentence():
     model = TreeStepper(6, seed=9)
-    found, trace = Beam(4, 3).search(model, model.start(list(range(12))), BEGIN, END, 15)
+    found, trace = search(Beam(4, 3), model, list(range(12)), 15)
     depths = set()
     for sentence, hypotheses in enumerate(found):
         nodes = trace.tree(sentence)
@@ -65,5 +65,5 @@ def test_the_tree_holds_the_results_and_ends_with_its_sentence():
 
 def test_the_tree_of_no_steps_is_its_root():
     model = TreeStepper(4)
-    _, trace = Beam(2).search(model, model.start([1]), BEGIN, END, 0)
+    _, trace = search(Beam(2), model, [1], 0)
     assert trace.tree(0) == [Node(-1, -1, 0.0, 0, False)]

@@ -16,7 +16,7 @@ from gatefield.data.image_set import ImageTensor
 from gatefield.data.preparation import Preparation
 from gatefield.data.readers.mnist import Mnist
 from gatefield.explain.attacks.adversarial_batches import AdversarialBatches
-from gatefield.explain.attacks.attack import Attack, whole_pixels
+from gatefield.explain.attacks.attack import Attack, noise_as_long, whole_pixels
 from gatefield.explain.attacks.deep_fool import DeepFool
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.attacks.minimum_norm import MinimumNorm
@@ -122,6 +122,13 @@ def test_inputs_labels_and_targets_that_do_not_fit(cls):
 
 
 @pytest.mark.parametrize("cls", ATTACKS)
+def test_images_of_another_size_are_told_both_sizes(cls):
+    victim = Victim(LeNet5(input_shape=(1, 28, 28), classes=4))
+    with pytest.raises(InputError, match=r"shape \(1, 28, 28\), and these are of shape \(1, 20, 20\)"):
+        cls()(victim, torch.zeros(2, 1, 20, 20, dtype=torch.uint8), torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("cls", ATTACKS)
 def test_networks_without_true_gradients_are_refused(cls):
     model = ResNet(input_shape=(3, 8, 8), classes=3, blocks=[1], width=0.125, block="xnor", stem="cifar")
     images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
@@ -181,6 +188,20 @@ def test_whole_pixels_are_within_the_budget():
         assert (pixels.float() - changed).abs().max() < 1
     assert torch.equal(whole_pixels(FGSM(8)(victim, images, labels), images).float(), FGSM(8)(victim, images, labels))
     assert torch.equal(whole_pixels(images.float(), images), images)
+
+
+def test_noise_is_as_long_as_the_attack():
+    victim, images, labels = small()
+    images = images.clamp(60, 190)  # far from the bounds, where noise is not clipped
+    changed = PGD(8)(victim, images, labels)
+    noisy = noise_as_long(victim, changed, images)
+    lengths = [(each - images).flatten(1).norm(dim=1) for each in (changed, noisy)]
+    torch.testing.assert_close(*lengths)
+    assert torch.equal(noisy, noise_as_long(victim, changed, images))
+    assert not torch.equal(noisy, noise_as_long(victim, changed, images, seed=1))
+    assert torch.equal(noise_as_long(victim, images.float(), images), images.float())  # no change, no noise
+    bright = torch.full_like(images, 255)
+    assert noise_as_long(victim, bright.float() - 20, bright).max() <= 255
 
 
 def test_one_step_of_pgd_from_the_input_is_fgsm():

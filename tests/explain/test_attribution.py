@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatefield.core.errors import ArgumentError, InputError
+from gatefield.explain.grad_cam import GradCAM
 from gatefield.explain.gradient import Gradient
 from gatefield.explain.gradient_input import GradientInput
 from gatefield.explain.guided_backpropagation import GuidedBackpropagation
@@ -233,6 +234,28 @@ def test_quantized_networks_are_refused():
     model = nn.Sequential(nn.Linear(4, 5), Quantized(), nn.Linear(5, 2))
     with pytest.raises(InputError, match="layer '1' \\(Quantized\\) passes no gradient on"):
         Gradient().attribute(model, torch.randn(2, 4), 0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's quantization is leaving
+def test_layers_that_torch_has_quantized_are_named():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3))
+    model = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+    for explainer in (Gradient(), IntegratedGradients(), GradCAM()):
+        with pytest.raises(InputError, match="layer '3' \\(Linear\\) passes no gradient on") as caught:
+            explainer.attribute(model, torch.randn(2, 1, 6, 6), 0)
+        assert "occlusion" in caught.value.hint
+    assert Occlusion(window=2).attribute(model, torch.randn(2, 1, 6, 6), 0).any()
+
+
+def test_inputs_of_another_size_are_told_both_sizes():
+    model = LeNet5(input_shape=(1, 28, 28), classes=4)
+    for wrong in ((1, 20, 20), (3, 28, 28), (28, 28)):
+        for explainer in (Gradient(), GradCAM(), Occlusion()):
+            with pytest.raises(InputError, match=r"built for inputs of shape \(1, 28, 28\)") as caught:
+                explainer.attribute(model, torch.zeros(2, *wrong), 0)
+            assert str(wrong) in caught.value.message
+    anywhere = ResNet(input_shape=(3, 16, 16), classes=4, blocks=[1], width=0.125)
+    assert Gradient().attribute(anywhere, torch.randn(1, 3, 24, 20), 0).any()  # it averages over any size
 
 
 def test_inputs_that_are_not_prepared_are_refused():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gatefield.core.errors import ArgumentError
-from gatefield.explain.gates import gate_traces, gated_layers, saturation
+from gatefield.explain.gates import gate_traces, gated_layers, gated_layers_run, saturation
 from gatefield.recurrent import GRU, LSTM, PeepholeLSTM, Recurrent
 
 
@@ -45,6 +45,27 @@ def test_the_gates_of_a_layer_inside_a_model():
             assert torch.equal(trace, others[name])
             assert (trace[1, 3:] == 0).all()
             assert not trace.requires_grad
+
+
+def test_a_layer_that_is_called_step_by_step_does_not_run_as_one():
+    class Continued(nn.Module):
+        """Reads with one layer and writes with the steps of another."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.writer, self.reader = Recurrent(GRU(2, 3)), Recurrent(GRU(2, 3))
+
+        def forward(self, x):
+            _, state = self.reader(x)
+            return self.writer.step(x[:, -1], state)[0]
+
+    model, x = Continued(), torch.randn(1, 4, 2)
+    assert gated_layers(model) == ["writer", "reader"]
+    assert gated_layers_run(model, x) == ["reader"]
+    assert model.training
+    assert not any(module._forward_pre_hooks for module in model.modules())
+    with pytest.raises(ArgumentError, match="no recurrent layer that tells its gates"):
+        gated_layers_run(nn.Linear(2, 3), x)
 
 
 def test_an_lstm_by_hand():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gatefield.core.errors import ArgumentError
 from gatefield.layers.basic_block import BasicBlock
@@ -140,34 +139,11 @@ def test_receptive_fields_pass_through(shortcut, order):
     assert rows[-1].receptive_field == (7, 7)
 
 
-class Convolutions(TorchDispatchMode):
-    """Notes kernel and stride of every convolution that torch is asked for."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket.__name__ == "convolution":
-            self.seen.append((tuple(args[1].shape[2:]), tuple(args[3])))
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("stride", [1, 2, 3])
-def test_pointwise_convolution_is_a_strided_one_that_torch_is_not_asked_for(stride):
-    """Strided 1x1 convolutions of torch 2.13 write beyond their memory when the gradient of the weights is computed."""
-    layer, x = PointwiseConvolution(3, 5, stride).double(), batch(3).requires_grad_()
-    with Convolutions() as convolutions:
-        y = layer(x)
-    assert convolutions.seen == [((1, 1), (1, 1))]
-    expected = F.conv2d(x, layer.weight, stride=stride)
+@pytest.mark.parametrize(("stride", "padding", "groups", "bias"), [(1, 0, 1, False), (2, 0, 1, False), (3, 2, 3, True)])
+def test_pointwise_convolution_is_that_of_torch(stride, padding, groups, bias):
+    layer, x = PointwiseConvolution(3, 6, stride, padding, groups, bias).double(), batch(3).requires_grad_()
+    y, expected = layer(x), F.conv2d(x, layer.weight, layer.bias, stride, padding, groups=groups)
     torch.testing.assert_close(y, expected)
-    for mine, theirs in zip(*(torch.autograd.grad(out.sin().sum(), (x, layer.weight)) for out in (y, expected))):
+    leaves = (x, *layer.parameters())
+    for mine, theirs in zip(*(torch.autograd.grad(out.sin().sum(), leaves) for out in (y, expected))):
         torch.testing.assert_close(mine, theirs)
-
-
-def test_no_block_asks_for_a_strided_pointwise_convolution():
-    for stride_at in ("1x1", "3x3"):
-        with Convolutions() as convolutions:
-            BottleneckBlock(2, 4, 6, stride=2, stride_at=stride_at).double()(batch(2))
-        assert ((1, 1), (2, 2)) not in convolutions.seen and len(convolutions.seen) == 4

@@ -112,8 +112,13 @@ def test_a_lone_neuron_stays_below_its_threshold():
 def test_separates_jittered_templates_that_a_read_out_of_raw_spikes_does_not():
     """Claim 19. Two templates with equal spike counts, one the other backward, followed by 50 ms that they share.
 
-    In one of ten draws (number 2) each spike of one template has a spike of the other within 11 ms, mostly within 6, at
-    a jitter of 4: five liquids reach 87 to 95 % there, larger ones and other read-outs no more.
+    What is compared with is a read-out of the input behind the same filter, which has no more memory than the liquid's;
+    one that sees the raw spikes of all 250 ms at once tells them apart in every draw (98 to 100 %), as would one who
+    knows both templates (99.7 to 100 %). The filter is enough by itself in draws 7 and 8, whose spikes lie apart.
+
+    In one of ten draws (number 2) the template is nearly its own mirror image: each spike of one has a spike of the
+    other within 11 ms, mostly within 6, at a jitter of 4: five liquids reach 87 to 95 % there, larger ones and other
+    read-outs no more.
     """
     with_liquid, without = [], []
     for seed in range(10):

@@ -6,6 +6,7 @@ import gc
 import itertools
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from traced_cells import FAST, TORCH_ONLY, Frames, Normalized, Peephole, assert_same, results, sample
 
 from gatefield.core.native_library import supported
-from gatefield.recurrent import native
+from gatefield.recurrent import LSTM, Recurrent, native
 from gatefield.recurrent.decompositions import DECOMPOSITIONS
 from gatefield.recurrent.engine import choose, fast_scan
 from gatefield.recurrent.fusion import RULES
@@ -143,20 +144,54 @@ def test_nothing_of_the_input_is_computed_twice() -> None:
     assert_same(results(fast_scan, cell, x, state, None), results(scan, cell, x, state, None), torch.float64)
 
 
+def on_threads(count: int, work: Callable[[], list[Tensor]]) -> list[Tensor]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        return work()
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_threads_share_the_columns_of_large_products(batch: int, rounded: bool) -> None:
+    """Too few rows for every thread: each has its part of the weights, and every number is made as by one alone."""
+    layer = Recurrent(LSTM(40, 300), bfloat16_products=rounded)
+    x = torch.randn(batch, 11, 40, requires_grad=True)
+
+    def derivatives() -> list[Tensor]:
+        output, state = layer(x, lengths=[11, 0, 5][:batch])
+        (output.sin().sum() + sum(part.sum() for part in state[0])).backward()
+        found = [output.detach(), *(p.grad for p in (x, *layer.parameters()) if p.grad is not None)]
+        for parameter in (x, *layer.parameters()):
+            parameter.grad = None
+        return found
+
+    def streamed() -> list[Tensor]:
+        stepper = layer.stepper(batch)
+        return [stepper.step(x.detach()[:, t]) for t in range(11)]
+
+    for work in (derivatives, streamed):
+        alone = on_threads(1, work)
+        for threads in (2, 3, 5):
+            for mine, other in zip(on_threads(threads, work), alone, strict=True):
+                assert torch.equal(mine, other)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_share_the_rows(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEFIELD_ENGINE", "native")
     cell = Peephole(20)
     x, state = sample(cell, 13, 23)
     active = [23] * 4 + [19, 12, 12, 7, 3, 3, 1, 1, 0]
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+
+    def found() -> list[Tensor]:
         for rows in (None, active):
-            found = results(fast_scan, cell, x, state, rows)
-            assert_same(found, results(scan, cell, x, state, rows), torch.float64)
-    finally:
-        torch.set_num_threads(before)
+            assert_same(results(fast_scan, cell, x, state, rows), results(scan, cell, x, state, rows), torch.float64)
+        return []
+
+    on_threads(threads, found)
 
 
 class Function(Peephole):

@@ -368,12 +368,13 @@ def test_intervals_hold_what_they_promise_on_a_series_that_stays_the_same(method
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "settings"),
-    [("sunspots", ()), ("airline", ()), ("temperatures", ()), ("etth1", ("data.columns=[OT]",))],
+    [("sunspots", ()), ("airline", ()), ("temperatures", ()), ("etth1", ("data.columns=[OT]", "training.epochs=2"))],
 )
 def test_published_series(recipe, settings, data_folder, tmp_path):
-    """AR has a MASE below 1, and intervals hold within five points of 90 %, however short the training."""
+    """Network and AR have a MASE below 1, and intervals hold within five points of 90 %: of a whole recipe."""
     path = f"data.path={data_folder / 'time-series'}"
-    metrics = train(recipe, path, *settings, "training.epochs=2", out=tmp_path / "run").evaluate()
+    metrics = train(recipe, path, *settings, out=tmp_path / "run").evaluate()
     assert metrics["baselines"]["ar"]["mase"] < 1
     assert metrics["baselines"]["ar"]["coverage"] == pytest.approx(0.9, abs=0.05)
-    assert metrics["coverage"] == pytest.approx(0.9, abs=0.1)
+    assert settings or metrics["mase"] < 1
+    assert metrics["coverage"] == pytest.approx(0.9, abs=0.1 if settings else 0.05)

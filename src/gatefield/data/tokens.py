@@ -29,6 +29,10 @@ class Tokenizer(Configurable):
         """The tokens of ``text``."""
         return self.cut(text.lower() if self.lowercase else text)
 
+    def inside(self, phrase: str) -> list[str]:
+        """The tokens of ``phrase`` where it stands inside a text, as words of its own."""
+        return self.tokens(phrase)
+
     def cut(self, text: str) -> list[str]:
         """The tokens of ``text``, whose case is settled."""
         raise NotImplementedError

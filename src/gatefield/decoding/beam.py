@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +12,7 @@ from ..core.arguments import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ..core.configurable import named
 from ..core.errors import ArgumentError
 from .banks import continue_banks
-from .constraints import Constraint, ConstraintStates
+from .constraints import ConstraintStates
 from .coverage import Coverage
 from .decoder import Decoder, Request
 from .groups import Continuations, by_group, continue_groups
@@ -85,35 +84,17 @@ class Beam(Decoder):
         self.length_penalty, self.coverage = length_penalty, coverage
         self.diversity, self.minimum = diversity or 0.0, minimum
 
-    def decode(
-        self,
-        stepper: Stepper,
-        state: Any,
-        begin: int | Tensor,
-        end: int | None,
-        limit: int | Sequence[int] | Tensor,
-        constraints: Sequence[Constraint] = (),
-        numbers: Sequence[int] | None = None,
-    ) -> list[list[Hypothesis]]:
-        return self.search(stepper, state, begin, end, limit, constraints)[0]
+    def answer(self, stepper: Stepper, state: Any, request: Request) -> list[list[Hypothesis]]:
+        return self.search(stepper, state, request)[0]
 
     @torch.no_grad()
-    def search(
-        self,
-        stepper: Stepper,
-        state: Any,
-        begin: int | Tensor,
-        end: int | None,
-        limit: int | Sequence[int] | Tensor,
-        constraints: Sequence[Constraint] = (),
-    ) -> tuple[list[list[Hypothesis]], Trace]:
-        """`decode`, and the tree of every hypothesis that was followed."""
-        request = Request.of(state, begin, end, limit, self.minimum)
+    def search(self, stepper: Stepper, state: Any, request: Request) -> tuple[list[list[Hypothesis]], Trace]:
+        """`answer`, and the tree of every hypothesis that was followed."""
         count, device = len(request.begin), request.begin.device
         trace, dtype = Trace(count), accumulator(device)
         best = NBest(count, self.groups, self.hypotheses // self.groups, dtype, device)
         coverage = Coverage(stepper, self.coverage) if self.coverage else None
-        automata = ConstraintStates(constraints, count, device)
+        automata = ConstraintStates(request.constraints, count, device)
         if automata.demands and self.groups > 1:
             message = "a beam in groups cannot keep places for what must be said"
             raise ArgumentError(message, hint="set groups=1, or leave the constraint out", path=("groups",))
@@ -136,9 +117,9 @@ class Beam(Decoder):
             require_distribution(ahead.likeliest()[..., None], scores > -torch.inf, at_step(step, alive))
             penalties = coverage.add(state, rows, parents, dtype) if coverage else torch.zeros_like(scores)
 
-            if constraints:
+            if request.constraints:
                 ahead = ahead.restricted(automata)
-            ends = request.end, step >= self.minimum
+            ends = request.end, step >= request.minimum
             if automata.demands:
                 live, ended = continue_banks(ahead, scores, automata, self.width, *ends)
             else:

@@ -21,6 +21,9 @@ class Decoder(Configurable):
     kind: ClassVar[str] = "decoder"
     package: ClassVar[str] = "gatefield.decoding"
 
+    #: Fewest symbols before the end symbol.
+    minimum: int = 0
+
     def decode(
         self,
         stepper: Stepper,
@@ -46,15 +49,23 @@ class Decoder(Configurable):
             ArgumentError: a symbol outside the vocabulary, a negative limit, a state that does not fit.
             DivergenceError: the stepper gave NaN, no possible symbol, or numbers that are no log-probabilities.
         """
+        request = Request.of(state, begin, end, limit, constraints, numbers, self.minimum)
+        return self.answer(stepper, state, request)
+
+    def answer(self, stepper: Stepper, state: Any, request: Request) -> list[list[Hypothesis]]:
+        """`decode`, what is asked for being checked."""
         raise NotImplementedError
 
 
 class Request(NamedTuple):
-    """What is to be decoded, checked: the first symbols (n,), the end symbol, and the limits (n,)."""
+    """What `Decoder.decode` is asked for, checked: first symbols and limits are one a sentence, (n,)."""
 
     begin: Tensor
     end: int | None
     limits: Tensor
+    constraints: Sequence[Constraint]
+    numbers: Sequence[int]
+    minimum: int
 
     @classmethod
     def of(
@@ -63,6 +74,8 @@ class Request(NamedTuple):
         begin: int | Tensor,
         end: int | None,
         limit: int | Sequence[int] | Tensor,
+        constraints: Sequence[Constraint] = (),
+        numbers: Sequence[int] | None = None,
         minimum: int = 0,
     ) -> Request:
         """Raises ArgumentError where `Decoder.decode` says so, and for a ``minimum`` without an end symbol."""
@@ -84,7 +97,11 @@ class Request(NamedTuple):
         for name, symbols in (("begin", begins), ("end", begins.new_tensor([] if end is None else [end]))):
             if (symbols < 0).any():
                 raise ArgumentError(f"the {name} symbol {int(symbols.min())} is negative", hint=_RANGE, path=(name,))
-        return cls(begins, end, limits.expand(count).long())
+        numbers = range(count) if numbers is None else numbers
+        if len(numbers) != count:
+            message = f"there are {len(numbers)} numbers for {count} sentences"
+            raise ArgumentError(message, hint="number every sentence", path=("numbers",))
+        return cls(begins, end, limits.expand(count).long(), constraints, numbers, minimum)
 
     def require_vocabulary(self, vocabulary: int) -> None:
         """The begin and the end symbol are among ``vocabulary``, which is known after the first step."""

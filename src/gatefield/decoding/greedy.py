@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from ..core.arguments import NonNegativeInt
-from .constraints import Constraint
 from .decoder import Decoder, Request
 from .hypothesis import Hypothesis
 from .rollout import roll_out
@@ -30,19 +28,8 @@ class Greedy(Decoder):
     def __init__(self, minimum: NonNegativeInt = 0) -> None:
         self.minimum = minimum
 
-    def decode(
-        self,
-        stepper: Stepper,
-        state: Any,
-        begin: int | Tensor,
-        end: int | None,
-        limit: int | Sequence[int] | Tensor,
-        constraints: Sequence[Constraint] = (),
-        numbers: Sequence[int] | None = None,
-    ) -> list[list[Hypothesis]]:
-        request = Request.of(state, begin, end, limit, self.minimum)
-
+    def answer(self, stepper: Stepper, state: Any, request: Request) -> list[list[Hypothesis]]:
         def choose(log_probabilities: Tensor, sentences: Tensor, step: int) -> Tensor:
             return log_probabilities.argmax(2)
 
-        return roll_out(stepper, state, request, constraints, self.minimum, 1, choose)
+        return roll_out(stepper, state, request, 1, choose)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.errors import ArgumentError
-from .constraints import Constraint, ConstraintStates
+from .constraints import ConstraintStates
 from .decoder import Request
 from .hypothesis import Hypothesis
 from .stepper import Stepper, accumulator, advance, at_step, require_distribution
@@ -24,8 +24,6 @@ def roll_out(
     stepper: Stepper,
     state: Any,
     request: Request,
-    constraints: Sequence[Constraint],
-    minimum: int,
     count: int,
     choose: Choice,
 ) -> list[list[Hypothesis]]:
@@ -35,11 +33,10 @@ def roll_out(
     say stops unfinished.
 
     Args:
-        minimum: fewest symbols before the end symbol.
         choose: takes one symbol for each hypothesis; the probability of what may not be said is 0.
     """
     sentences, device = len(request.begin), request.begin.device
-    automata = ConstraintStates(constraints, sentences, device)
+    automata = ConstraintStates(request.constraints, sentences, device)
     if automata.demands:
         message = "hypotheses that do not compete cannot be kept on the way to what they must say"
         raise ArgumentError(message, hint="search by beam, or leave the constraint out", path=("constraints",))
@@ -61,7 +58,7 @@ def roll_out(
             request.require_vocabulary(log_probabilities.shape[2])
         require_distribution(log_probabilities, ~stopped[alive, : tokens.shape[1]], at_step(step, alive))
         allowed = automata.apply(log_probabilities)
-        if step < minimum:
+        if step < request.minimum:
             allowed = allowed.index_fill(2, torch.tensor([request.end], device=device), -torch.inf)
         if step == 0:  # from here on every hypothesis goes its own way
             allowed = allowed.expand(-1, count, -1)

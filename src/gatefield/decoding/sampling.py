@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.arguments import Interval, NonNegativeInt, PositiveFloat, PositiveInt
-from ..core.errors import ArgumentError
 from ..core.seeding import generator
-from .constraints import Constraint
 from .decoder import Decoder, Request
 from .hypothesis import Hypothesis
 from .rollout import roll_out
@@ -54,27 +52,13 @@ class Sampling(Decoder):
         self.temperature, self.top_k, self.nucleus = temperature, top_k, nucleus
         self.samples, self.minimum, self.seed = samples, minimum, seed
 
-    def decode(
-        self,
-        stepper: Stepper,
-        state: Any,
-        begin: int | Tensor,
-        end: int | None,
-        limit: int | Sequence[int] | Tensor,
-        constraints: Sequence[Constraint] = (),
-        numbers: Sequence[int] | None = None,
-    ) -> list[list[Hypothesis]]:
-        request = Request.of(state, begin, end, limit, self.minimum)
-        numbers = range(len(request.begin)) if numbers is None else numbers
-        if len(numbers) != len(request.begin):
-            message = f"there are {len(numbers)} numbers for {len(request.begin)} sentences"
-            raise ArgumentError(message, hint="number every sentence", path=("numbers",))
-        streams = Streams(self.seed, numbers, self.samples)
+    def answer(self, stepper: Stepper, state: Any, request: Request) -> list[list[Hypothesis]]:
+        streams = Streams(self.seed, request.numbers, self.samples)
 
         def choose(log_probabilities: Tensor, sentences: Tensor, step: int) -> Tensor:
             return self._draw(log_probabilities, streams.uniform(sentences, step))
 
-        return roll_out(stepper, state, request, constraints, self.minimum, self.samples, choose)
+        return roll_out(stepper, state, request, self.samples, choose)
 
     def _draw(self, log_probabilities: Tensor, uniform: Tensor) -> Tensor:
         """Symbols (n, w): the inverse of the distribution function at ``uniform`` (n, w)."""

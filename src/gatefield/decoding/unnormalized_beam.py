@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from ..core.arguments import PositiveInt
 from ..core.errors import ArgumentError, DivergenceError
 from .beam_search_optimization import Score, continued
-from .constraints import Constraint, ConstraintStates
+from .constraints import ConstraintStates
 from .decoder import Decoder, Request
 from .hypothesis import Hypothesis
 from .stepper import Stepper, accumulator
@@ -51,23 +50,13 @@ class UnnormalizedBeam(Decoder):
         self.width, self.hypotheses, self.score = width, hypotheses, score
 
     @torch.no_grad()
-    def decode(
-        self,
-        stepper: Stepper,
-        state: Any,
-        begin: int | Tensor,
-        end: int | None,
-        limit: int | Sequence[int] | Tensor,
-        constraints: Sequence[Constraint] = (),
-        numbers: Sequence[int] | None = None,
-    ) -> list[list[Hypothesis]]:
+    def answer(self, stepper: Stepper, state: Any, request: Request) -> list[list[Hypothesis]]:
         tell = getattr(stepper, "scores", None)
         if tell is None:
             message = "a beam of scores that are not normalized needs a model that tells them"
             raise ArgumentError(message, hint="take an encoder-decoder, or search by 'beam'", path=("decoder",))
-        request = Request.of(state, begin, end, limit)
         count, device = len(request.begin), request.begin.device
-        automata = ConstraintStates(constraints, count, device)
+        automata = ConstraintStates(request.constraints, count, device)
         if automata.demands:
             message = "this beam keeps no places for what must be said"
             raise ArgumentError(message, hint="search by 'beam', or leave the constraint out", path=("constraints",))
@@ -97,7 +86,7 @@ class UnnormalizedBeam(Decoder):
                 hint = "check the weights and the inputs of the model for values that are not finite"
                 raise DivergenceError(f"the scores hold NaN at step {step}", hint=hint)
             among = automata.apply(scores).masked_fill((f == -torch.inf)[..., None], -torch.inf)
-            among = continued(among + f[..., None] if self.score == "sum" else among, ended, end)
+            among = continued(among + f[..., None] if self.score == "sum" else among, ended, request.end)
             f, flat = first_largest(among.flatten(1), min(self.width, among[0].numel()))
             parents, tokens = flat // scores.shape[2], flat % scores.shape[2]
             was_open = ended.gather(1, parents) == -torch.inf
@@ -105,7 +94,7 @@ class UnnormalizedBeam(Decoder):
             said, paths = (column.gather(1, parents[..., None].expand(-1, -1, step)) for column in (said, paths))
             said, paths = torch.cat([said, tokens[..., None]], 2), torch.cat([paths, values[..., None]], 2)
             lengths = lengths.gather(1, parents) + was_open
-            ended = f.masked_fill(tokens != (-1 if end is None else end), -torch.inf)
+            ended = f.masked_fill(tokens != (-1 if request.end is None else request.end), -torch.inf)
             automata.advance(parents, tokens)
         raise AssertionError("a search ends when its limits are reached")
 

@@ -61,9 +61,8 @@ def principal_components(points: Tensor, count: int = 2) -> Components:
         ArgumentError: more axes than points or features, or points with other than two dimensions.
     """
     _check(points)
-    if not 1 <= count <= min(points.shape):
-        message = f"{count} principal components of {len(points)} points with {points.shape[1]} features"
-        raise ArgumentError(message, hint=f"choose from 1 to {min(points.shape)}", path=("count",))
+    what = f"principal components of {len(points)} points with {points.shape[1]} features"
+    _check_count(count, min(points.shape), what)
     X = points.double()
     mean = X.mean(0)
     U, S, Vh = torch.linalg.svd(X - mean, full_matrices=False)
@@ -145,9 +144,7 @@ def nearest_neighbors(
     from sklearn.neighbors import NearestNeighbors
 
     _check(points)
-    if not 1 <= count <= len(points):
-        message = f"{count} neighbors among {len(points)} points"
-        raise ArgumentError(message, hint=f"choose from 1 to {len(points)}", path=("count",))
+    _check_count(count, len(points), f"neighbors among {len(points)} points")
     X = points.detach().cpu().double().numpy()
     Q = X if queries is None else queries.detach().cpu().double().numpy()
     distances, indices = NearestNeighbors(n_neighbors=count, metric=metric).fit(X).kneighbors(Q)
@@ -163,9 +160,7 @@ def clusters(points: Tensor, count: int, seed: int = 0) -> Tensor:
     from sklearn.cluster import KMeans
 
     _check(points)
-    if not 1 <= count <= len(points):
-        message = f"{count} clusters of {len(points)} points"
-        raise ArgumentError(message, hint=f"choose from 1 to {len(points)}", path=("count",))
+    _check_count(count, len(points), f"clusters of {len(points)} points")
     means = KMeans(count, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
     found = means.fit_predict(points.detach().cpu().double().numpy())
     return torch.from_numpy(found).long()
@@ -207,6 +202,11 @@ def _check(points: Tensor) -> None:
     if points.dim() != 2 or 0 in points.shape:
         message = f"points of shape {tuple(points.shape)}"
         raise ArgumentError(message, hint="give (number, features), at least one each", path=("points",))
+
+
+def _check_count(count: int, most: int, what: str) -> None:
+    if not 1 <= count <= most:
+        raise ArgumentError(f"{count} {what}", hint=f"choose from 1 to {most}", path=("count",))
 
 
 def _check_labels(points: Tensor, labels: Tensor) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.configurable import Configurable
 from ..functional.layer_outputs import Inputs, evaluating
+from .input_size import told_of_size
 from .scores import Target
 from .true_gradients import true_gradients
 
@@ -51,9 +52,10 @@ class Explainer(Configurable):
 
         Raises:
             ArgumentError: no such class or layer, or one that the method cannot use.
-            InputError: the method is not defined for this network.
+            InputError: the method is not defined for this network, or the input is of another size than it takes.
         """
-        with evaluating(model), true_gradients(model) if self.differentiates else _without_gradients():
+        gradients = true_gradients(model) if self.differentiates else _without_gradients()
+        with evaluating(model), told_of_size(model, input), gradients:
             return self._attribute(model, input, target, layer).detach()
 
     def _attribute(self, model: nn.Module, input: Inputs, target: Target, layer: str | None) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -25,6 +27,28 @@ def gated_layers(model: nn.Module) -> list[str]:
     """The names of the layers of ``model`` that can tell their gates; "" is the model itself."""
     # asked of the class: a module may well hold weights that are called gates
     return [name for name, module in model.named_modules() if callable(getattr(type(module), "gates", None))]
+
+
+def gated_layers_run(model: nn.Module, inputs: Inputs) -> list[str]:
+    """Those of `gated_layers` that run as layers over ``inputs``; a decoder that is called step by step does not.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    ran: list[str] = []
+    with contextlib.ExitStack() as hooks, evaluating(model), torch.no_grad():
+        for name in gated_layers(model):
+            note = functools.partial(_note, ran, name)
+            hooks.callback(model.get_submodule(name).register_forward_pre_hook(note).remove)
+        run(model, inputs)
+    if not ran:
+        message = f"{type(model).__name__} has no recurrent layer that tells its gates over these inputs"
+        raise ArgumentError(message, hint="build it with gatefield.recurrent.Recurrent", path=("model",))
+    return [name for name in gated_layers(model) if name in ran]
+
+
+def _note(ran: list[str], name: str, _module: nn.Module, _inputs: Any) -> None:
+    ran.append(name)
 
 
 def gate_traces(model: nn.Module, inputs: Inputs, layer: str | None = None) -> list[dict[str, Tensor]]:

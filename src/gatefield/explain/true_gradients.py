@@ -25,8 +25,9 @@ def true_gradients(model: nn.Module) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for name, module in model.named_modules():
             surrogate = getattr(module, "surrogate_gradient", False)
-            if surrogate or not any(True for _ in module.children()):
-                stack.callback(module.register_forward_hook(_Check(name, surrogate)).remove)
+            quantized = ".quantized" in type(module).__module__  # torch's, which hold their weights in a child
+            if surrogate or quantized or not any(True for _ in module.children()):
+                stack.callback(module.register_forward_hook(_Check(name, surrogate, quantized)).remove)
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
@@ -36,14 +37,14 @@ def true_gradients(model: nn.Module) -> Iterator[None]:
 
 
 class _Check:
-    def __init__(self, name: str, surrogate: bool) -> None:
-        self.name, self.surrogate = name, surrogate
+    def __init__(self, name: str, surrogate: bool, quantized: bool) -> None:
+        self.name, self.surrogate, self.quantized = name, surrogate, quantized
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if not torch.is_grad_enabled() or not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
             return
         cut = isinstance(output, Tensor) and output.is_floating_point() and not output.requires_grad
-        if self.surrogate or cut:
+        if self.surrogate or self.quantized or cut:
             what = "has a surrogate for its gradient" if self.surrogate else "passes no gradient on"
             kind = type(module).__name__
             hint = "explain a layer behind it, or choose occlusion, which needs no gradient"

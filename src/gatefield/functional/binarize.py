@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .correlation import correlation
 
 
 def signs(x: Tensor) -> Tensor:
@@ -99,4 +100,4 @@ def input_scale(x: Tensor, kernel: tuple[int, int], stride: int = 1, padding: in
     batch, channels = x.shape[:2]
     area = x.abs().reshape(batch, groups, channels // groups, *x.shape[2:]).mean(2)
     box = x.new_full((groups, 1, *kernel), 1 / (kernel[0] * kernel[1]))
-    return F.conv2d(area, box, None, stride, padding, groups=groups)
+    return correlation(area, box, None, stride, padding, groups=groups)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .axes import correlation, per_axis
+from .axes import per_axis
+from .correlation import correlation
 from .padding import pad_axes
 from .true_convolution import flip_kernel
 
@@ -45,7 +46,7 @@ def convolution_input_gradient(
         # cells at the end that no window reached get zeros
         sides.append((before, size + step * (taps - 1) - length - before))
     turned = flip_kernel(weight).transpose(0, 1)
-    return correlation(axes)(pad_axes(stretched, sides), turned, dilation=dilations)
+    return correlation(pad_axes(stretched, sides), turned, dilation=dilations)
 
 
 def convolution_weight_gradient(
@@ -74,12 +75,7 @@ def convolution_weight_gradient(
     """
     axes = len(kernel)
     padded = pad_axes(x, [(cells, cells) for cells in per_axis(padding, axes)])
-    full = correlation(axes)(
-        padded.transpose(0, 1),
-        gradient.transpose(0, 1),
-        stride=per_axis(dilation, axes),
-        dilation=per_axis(stride, axes),
-    ).transpose(0, 1)
+    full = correlation(padded.transpose(0, 1), gradient.transpose(0, 1), stride=dilation, dilation=stride).transpose(0, 1)
     # cells at the end that no window reached would make further taps
     for axis, taps in enumerate(kernel, start=2):
         full = full.narrow(axis, 0, taps)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from .axes import correlation, per_axis
+from .axes import per_axis
+from .correlation import correlation
 from .padding import pad_axes, padding_sides
 
 #: What to keep of the convolution of two signals, in SciPy's words.
@@ -44,6 +45,4 @@ def true_convolution(
     kernel, axes = weight.shape[2:], weight.dim() - 2
     dilations = per_axis(dilation, axes)
     sides = [padding_sides(padding, taps, step, "before") for taps, step in zip(kernel, dilations)]
-    return correlation(axes)(
-        pad_axes(x, sides), flip_kernel(weight), bias, per_axis(stride, axes), 0, dilations, groups
-    )
+    return correlation(pad_axes(x, sides), flip_kernel(weight), bias, stride, 0, dilations, groups)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.arguments import NonNegativeInt, PositiveInt
 from ..functional.binarize import binary_weight, input_scale, straight_through_sign
+from ..functional.correlation import correlation
 from .convolution_unit import check_groups
 from .layer import Layer, LayerExample
 
@@ -71,6 +71,7 @@ class BinaryConvolution(Layer):
             LayerExample({**small, "padding": 1}, (4, 4, 5)),
             LayerExample({**small, "stride": 2, "groups": 2, "inputs": "signs", "bias": True}, (4, 5, 6)),
             LayerExample({**small, "padding": 2, "inputs": "real"}, (4, 3, 2)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2}, (4, 4, 5)),
         ]
 
     def multiply_adds(self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
@@ -80,7 +81,7 @@ class BinaryConvolution(Layer):
     def forward(self, x: Tensor) -> Tensor:
         weight, alpha = binary_weight(self.weight)
         ready = x if self.inputs == "real" else straight_through_sign(x)
-        products = F.conv2d(ready, weight, None, self.stride, self.padding, 1, self.groups)
+        products = correlation(ready, weight, None, self.stride, self.padding, groups=self.groups)
         return scale_products(products, alpha, self._input_scale(x), self.bias)
 
     def _input_scale(self, x: Tensor) -> Tensor | None:

@@ -10,6 +10,7 @@ from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from .activation import ActivationName, activation_module
 from .layer import Layer, LayerExample
+from .pointwise_convolution import convolution
 
 
 class ConvolutionUnit(Layer):
@@ -53,7 +54,7 @@ class ConvolutionUnit(Layer):
         if padding == "same" and stride > 1:
             hint = f"give the padding as a number, for example {kernel_size // 2}"
             raise ArgumentError(f"a stride of {stride} cannot keep the size", hint=hint, path=("padding",))
-        self.conv = nn.Conv2d(
+        self.conv = convolution(
             in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=not batch_norm
         )
         self.norm = nn.BatchNorm2d(out_channels) if batch_norm else None
@@ -67,6 +68,7 @@ class ConvolutionUnit(Layer):
             LayerExample(small, (2, 5, 6)),
             LayerExample({**small, "padding": "same", "groups": 2, "batch_norm": True, "pooling": 2}, (2, 5, 6)),
             LayerExample({**small, "stride": 2, "padding": 1, "activation": "tanh"}, (2, 5, 6)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2, "padding": 1, "groups": 2}, (2, 5, 6)),
         ]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from ..core.errors import ArgumentError
 from ..functional.deformable import deformable_convolution
 from .convolution_unit import check_groups
 from .layer import Layer, LayerExample
+from .pointwise_convolution import convolution
 
 
 class DeformableConvolution(Layer):
@@ -65,7 +66,7 @@ class DeformableConvolution(Layer):
             )
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.moves = 2 * offset_groups * kernel_size**2
-        self.offset = nn.Conv2d(
+        self.offset = convolution(
             in_channels,
             self.moves * 3 // 2 if modulated else self.moves,
             kernel_size,
@@ -94,6 +95,7 @@ class DeformableConvolution(Layer):
             LayerExample({**small, "padding": 1}, (4, 4, 5)),
             LayerExample({**small, "stride": 2, "padding": 2, "dilation": 2, "groups": 2}, (4, 5, 6)),
             LayerExample({**small, "offset_groups": 2, "modulated": True, "bias": False}, (4, 5, 4)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2}, (4, 4, 5)),
         ]
 
     def multiply_adds(self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..core.arguments import NonNegativeInt, PositiveInt
 from .layer import Layer, LayerExample
+from .pointwise_convolution import convolution
 
 
 class DepthwiseSeparableConvolution(Layer):
@@ -43,7 +44,7 @@ class DepthwiseSeparableConvolution(Layer):
     ) -> None:
         super().__init__()
         middle = in_channels * multiplier
-        self.depthwise = nn.Conv2d(
+        self.depthwise = convolution(
             in_channels, middle, kernel_size, stride, padding, dilation, groups=in_channels, bias=False
         )
         self.pointwise = nn.Conv2d(middle, out_channels, 1, bias=bias)
@@ -54,6 +55,7 @@ class DepthwiseSeparableConvolution(Layer):
         return [
             LayerExample({**small, "padding": 1}, (2, 4, 5)),
             LayerExample({**small, "stride": 2, "dilation": 2, "multiplier": 2, "bias": False}, (2, 7, 6)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2}, (2, 4, 5)),
         ]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class FlippedConvolution(Layer):
         return [
             LayerExample(small, (2, 4, 5)),
             LayerExample({**small, "stride": 2, "padding": "full", "bias": False}, (2, 3, 3)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2}, (2, 4, 5)),
         ]
 
     def multiply_adds(self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:

@@ -1,27 +1,53 @@
-"""A 1x1 convolution that steps over cells."""
+"""Convolutions of 1x1, also those that step over cells."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..functional.correlation import correlation
 
 
 class PointwiseConvolution(nn.Conv2d):
-    """y = W x at every ``stride``-th row and column: ``nn.Conv2d`` of 1x1, the other cells left out beforehand.
+    """y = W x + b at every ``stride``-th row and column: ``nn.Conv2d`` of 1x1, the other cells left out beforehand.
 
-    Left to oneDNN as one strided convolution, the gradient of W is not safe: in channels-last order, with fewer
-    channels than fill a vector and with two threads, torch 2.13 writes beyond the memory set aside for it.
+    See `functional.correlation` for what torch does otherwise.
 
     Args:
         in_channels: channels of x (batch, in_channels, height, width).
         out_channels: channels of y.
         stride: from one cell to the next.
+        padding: cells of zeros on each side.
+        groups: of the convolution.
+        bias: whether there is b.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, 1, stride, bias=False)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> None:
+        super().__init__(in_channels, out_channels, 1, stride, padding, groups=groups, bias=bias)
+        self.cells: tuple[int, ...] = (padding, padding) if isinstance(padding, int) else padding
 
     def forward(self, input: Tensor) -> Tensor:
-        rows, columns = self.stride
-        cells = input if rows == columns == 1 else F.avg_pool2d(input, 1, (rows, columns))
-        return F.conv2d(cells, self.weight)
+        return correlation(input, self.weight, self.bias, self.stride, self.cells, groups=self.groups)
+
+
+def convolution(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] | str = 0,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = True,
+) -> nn.Conv2d:
+    """``nn.Conv2d`` with the same arguments, or the `PointwiseConvolution` that is equal to it where it has a stride."""
+    if kernel_size in (1, (1, 1)) and stride not in (1, (1, 1)) and not isinstance(padding, str):
+        return PointwiseConvolution(in_channels, out_channels, stride, padding, groups, bias)
+    return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)

@@ -11,6 +11,7 @@ from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from ..functional.kernel_factorization import separate_convolution
 from .layer import Layer, LayerExample
+from .pointwise_convolution import convolution
 
 
 class SpatiallySeparableConvolution(Layer):
@@ -46,8 +47,8 @@ class SpatiallySeparableConvolution(Layer):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.vertical = nn.Conv2d(in_channels, rank, (kernel_size, 1), (stride, 1), (padding, 0), bias=False)
-        self.horizontal = nn.Conv2d(rank, out_channels, (1, kernel_size), (1, stride), (0, padding), bias=bias)
+        self.vertical = convolution(in_channels, rank, (kernel_size, 1), (stride, 1), (padding, 0), bias=False)
+        self.horizontal = convolution(rank, out_channels, (1, kernel_size), (1, stride), (0, padding), bias=bias)
 
     @classmethod
     def examples(cls) -> list[LayerExample]:
@@ -55,6 +56,7 @@ class SpatiallySeparableConvolution(Layer):
         return [
             LayerExample({**small, "padding": 1}, (2, 4, 5)),
             LayerExample({**small, "stride": 2, "bias": False}, (2, 6, 7)),
+            LayerExample({**small, "kernel_size": 1, "stride": 2, "padding": 1}, (2, 4, 5)),
         ]
 
     @classmethod

@@ -46,7 +46,7 @@ class StateWindow(NamedTuple):
             hint = "give longer sequences, or a shorter wash-out"
             raise InputError(f"row {row} has {int(ends[row])} steps, none beyond the wash-out", hint=hint)
         if self.pool == "last":
-            return at_end(states, last, states[:, :1].flatten(1))
+            return at_end(states, last, states.new_zeros(len(states), states.shape[2]))
         counted = between(first, last, slice(0, states.shape[1]))
         return (states * counted[:, :, None]).sum(1) / count[:, None]
 

@@ -183,6 +183,7 @@ class Bound:
         sequence.active, sequence.offsets = counts.addresses
         sequence.steps, sequence.reverse = steps, bool(carry)
         threads = sequence.threads = min(torch.get_num_threads(), max(1, batch // self._rows_a_thread))
+        sequence.team = torch.get_num_threads()
         totals = None
         if program.total_size:
             totals = torch.zeros(threads, program.total_size, dtype=self.dtype)

@@ -114,7 +114,8 @@ class BoundStep:
                 instructions=program.instructions.ctypes.data, count=len(program.instructions),
                 operands=operands.ctypes.data, active=self._active.ctypes.data, offsets=self.index.ctypes.data,
                 steps=1, batch=self.batch, ahead=1, tile_rows=program.tile_rows, tile_size=program.tile_size,
-                threads=min(torch.get_num_threads(), max(1, self.batch // 4)), totals=self._work.data_ptr(),
+                threads=min(torch.get_num_threads(), max(1, self.batch // 4)), team=torch.get_num_threads(),
+                totals=self._work.data_ptr(),
                 frames=self._frames.ctypes.data, frame_count=len(self._frames),
                 operand_count=len(operands),
             )

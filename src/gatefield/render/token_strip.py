@@ -52,11 +52,12 @@ def token_strip(tokens: Sequence[str], heat: Any, title: str = "", marked: int |
         y = 1 - (head + (row + 0.55) * _LINE) / height
         for index, x in line:
             figure.text(
-                x / _WIDTH,
+                (x + _CHARACTER * len(words[index]) / 2) / _WIDTH,  # centered, whatever font a reader has
                 y,
                 words[index],
                 family="monospace",
                 size=10,
+                ha="center",
                 va="center",
                 color=style.INK,
                 weight="bold" if index == marked else "normal",

@@ -7,13 +7,13 @@ from typing import Any, Literal, Self
 
 import numpy
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from ..core.errors import ArgumentError
 from ..models.reservoir.echo_state_network import EchoStateNetwork
-from .exchange import decision, encoded_labels, numbers, seeded, sequences
+from .exchange import LargestAnswer, encoded_labels, numbers, seeded, sequences
 
 
 class _EchoStates(BaseEstimator):
@@ -142,7 +142,7 @@ class EchoStateRegressor(RegressorMixin, _EchoStates):
         return tags
 
 
-class EchoStateClassifier(ClassifierMixin, _EchoStates):
+class EchoStateClassifier(LargestAnswer, _EchoStates):
     """An echo state network that names the class of a sequence, from the mean or the last of its states.
 
     X holds a sequence in every row: (count, time) of one feature or (count, time, features). Features are scaled to
@@ -167,14 +167,3 @@ class EchoStateClassifier(ClassifierMixin, _EchoStates):
         self.network_ = self._draw(x.shape[2], len(self.classes_), self.pool)
         self.network_.fit(self._learn_scale(x), labels)
         return self
-
-    def decision_function(self, X: Any) -> numpy.ndarray:
-        """The answers, about 1 for the class and 0 for others: (count, classes); of two classes (count,), above 0 for
-        the second.
-        """
-        return decision(self._answers(X))
-
-    def predict(self, X: Any) -> numpy.ndarray:
-        """The likeliest label of each sequence, (count,)."""
-        likeliest = self._answers(X).argmax(1)
-        return self.classes_[likeliest.numpy()]

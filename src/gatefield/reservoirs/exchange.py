@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 import torch
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_random_state
 from torch import Tensor
@@ -40,5 +41,20 @@ def encoded_labels(estimator: Any, y: Any) -> tuple[numpy.ndarray, Tensor]:
     return classes, torch.from_numpy(labels).long()
 
 
-def decision(answers: Tensor) -> numpy.ndarray:
-    return (answers[:, 1] - answers[:, 0] if answers.shape[1] == 2 else answers).numpy()
+class LargestAnswer(ClassifierMixin):
+    """A classifier that gives each class a number, and names the class of the largest."""
+
+    classes_: numpy.ndarray
+    _answers: Callable[[Any], Tensor]
+
+    def decision_function(self, X: Any) -> numpy.ndarray:
+        """The answers, largest for the likeliest class: (count, classes); of two classes how much the second exceeds
+        the first, (count,).
+        """
+        answers = self._answers(X)
+        return (answers[:, 1] - answers[:, 0] if answers.shape[1] == 2 else answers).numpy()
+
+    def predict(self, X: Any) -> numpy.ndarray:
+        """The likeliest label of each row of X, (count,)."""
+        likeliest = self._answers(X).argmax(1)
+        return self.classes_[likeliest.numpy()]

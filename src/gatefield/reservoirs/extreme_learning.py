@@ -7,12 +7,12 @@ from typing import Any, Literal, Self
 
 import numpy
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from ..models.reservoir.extreme_learning_machine import ExtremeLearningMachine
-from .exchange import decision, encoded_labels, numbers, seeded
+from .exchange import LargestAnswer, encoded_labels, numbers, seeded
 
 
 class _ExtremeLearning(BaseEstimator):
@@ -89,7 +89,7 @@ class ExtremeLearningRegressor(RegressorMixin, _ExtremeLearning):
         return tags
 
 
-class ExtremeLearningClassifier(ClassifierMixin, _ExtremeLearning):
+class ExtremeLearningClassifier(LargestAnswer, _ExtremeLearning):
     """An extreme learning machine for classes; `partial_fit` learns further samples as if all had come at once.
 
     Give features of about unit size, for example behind a ``StandardScaler``.
@@ -133,14 +133,3 @@ class ExtremeLearningClassifier(ClassifierMixin, _ExtremeLearning):
             raise ValueError(f"{unknown!r} is not among the classes of the first call")
         self.machine_.add(numbers(X), torch.from_numpy(places).long())
         return self
-
-    def decision_function(self, X: Any) -> numpy.ndarray:
-        """The answers, about 1 for the class and -1 for others: (count, classes); of two classes (count,), above 0 for
-        the second.
-        """
-        return decision(self._answers(X))
-
-    def predict(self, X: Any) -> numpy.ndarray:
-        """The likeliest label of each row, (count,)."""
-        likeliest = self._answers(X).argmax(1)
-        return self.classes_[likeliest.numpy()]

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..core.configurable import Spec
 from ..core.console import Console
-from ..core.errors import InputError, suggest
+from ..core.discovery import family
+from ..core.errors import ArgumentError, InputError, suggest
 from ..data.decode import decode
 from ..data.image_files import find_images
-from ..explain.attacks.attack import Attack, whole_pixels
-from ..explain.attacks.robustness import Robustness, robustness_curve
+from ..explain.attacks.attack import Attack, noise_as_long, whole_pixels
+from ..explain.attacks.robustness import Robustness, robustness_curve, translation_robustness
 from ..explain.attacks.victim import Victim
-from ..render.page import Page
-from ..render.pictures import picture_grid
-from ..render.robustness import robustness_figure
 from .classifier import TrainedClassifier
 from .image_classification import ImageClassification
 from .run import Run
 
 ROWS = 64  # attacked at once
-SHOWN = 12  # on a page
+MOVED, REACH = 200, 2  # images that are moved, and by how many pixels
+
+
+class Said(NamedTuple):
+    """What the network answers to each of several inputs: class (count,), and the probability that it gives to it."""
+
+    label: Tensor
+    probability: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,10 @@ class Attacked:
         changed: the attacked inputs, float32.
         answers, answers_after: the network's, before and after.
         answers_of_pixels: the network's after changes are rounded to what an image file holds; None of other inputs.
+        noisy: the inputs with random changes as long as the attack's.
+        answers_of_noise: the network's to those.
         curve: accuracy at several budgets; None where the attack has none.
+        moved: accuracy where pictures move by (dy, dx) pixels, each from -2 to 2; None of files and other inputs.
     """
 
     method: dict[str, Any]
@@ -53,35 +62,49 @@ class Attacked:
     raw: Tensor
     labels: Tensor
     changed: Tensor
-    answers: Tensor
-    answers_after: Tensor
-    answers_of_pixels: Tensor | None
+    answers: Said
+    answers_after: Said
+    answers_of_pixels: Said | None
+    noisy: Tensor
+    answers_of_noise: Said
     curve: Robustness | None
+    moved: Tensor | None
+
+    @property
+    def fooled(self) -> Tensor:
+        """Which answers changed, bool (count,)."""
+        return self.answers.label != self.answers_after.label
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; lengths of changes are in raw units, over the inputs whose answer changed."""
-        r = (self.changed - self.raw.float()).flatten(1)
-        fooled = self.answers != self.answers_after
+        r, fooled = (self.changed - self.raw.float()).flatten(1), self.fooled
         lengths = {
             "mean_l2": float(r[fooled].norm(dim=1).mean()) if fooled.any() else None,
             "largest_change": float(r.abs().max()) if r.numel() else None,
         }
         content: dict[str, Any] = {"attack": self.method, "split": self.split, "count": len(self.raw)}
         if self.split is not None:
-            content["accuracy"] = _share(self.answers == self.labels)
-            content["accuracy_attacked"] = _share(self.answers_after == self.labels)
+            content["accuracy"] = _share(self.answers.label == self.labels)
+            content["accuracy_attacked"] = _share(self.answers_after.label == self.labels)
             if self.answers_of_pixels is not None:
-                content["accuracy_of_whole_pixels"] = _share(self.answers_of_pixels == self.labels)
+                content["accuracy_of_whole_pixels"] = _share(self.answers_of_pixels.label == self.labels)
+            content["accuracy_of_noise"] = _share(self.answers_of_noise.label == self.labels)
         else:
-            content["inputs"] = [
-                {"input": name, "label": self.classes[int(before)], "attacked": self.classes[int(after)]}
-                for name, before, after in zip(self.names, self.answers, self.answers_after)
-            ]
+            content["inputs"] = [self._input(index) for index in range(len(self.names))]
         content |= {"changed_answers": _share(fooled), **lengths}
         if self.curve is not None:
             points = zip(self.curve.strengths.tolist(), self.curve.accuracy.tolist())
             content["curve"] = [{"epsilon": epsilon, "accuracy": accuracy} for epsilon, accuracy in points]
+        if self.moved is not None:
+            content["moved"] = self.moved.tolist()
         return content
+
+    def _input(self, index: int) -> dict[str, Any]:
+        said = {"label": self.answers, "attacked": self.answers_after, "noise": self.answers_of_noise}
+        row: dict[str, Any] = {"input": self.names[index]}
+        for key, (label, probability) in said.items():
+            row |= {key: self.classes[int(label[index])], _probability(key): float(probability[index])}
+        return row
 
 
 def attack(
@@ -107,7 +130,7 @@ def attack(
 
     Raises:
         UnknownName: there is no such attack.
-        ArgumentError: the attack has no epsilon, or cannot be told a target.
+        ArgumentError: the attack has no epsilon, or not such a one, or cannot be told a target.
         InputError: the task, the class or the network cannot be attacked.
     """
     if not isinstance(run.task, ImageClassification):
@@ -116,12 +139,12 @@ def attack(
     trained = run.task.trained
     if target is not None and target not in trained.classes:
         raise InputError(f"the network knows no class '{target}'", hint=suggest(target, trained.classes))
-    chosen = Spec.from_config({"name": method} | ({} if epsilon is None else {"epsilon": epsilon}), (), Attack).build()
+    chosen = _chosen(method, epsilon)
     split, names, raw, labels = _inputs(run.task, trained, files, count)
     raw = raw.to(trained.device)
     victim = victim_of(trained, raw)
-    answers = victim.predictions(raw.float()) if len(raw) else torch.empty(0, dtype=torch.int64)
-    labels = answers if labels is None else labels.to(trained.device)
+    answers = _said(victim, raw)
+    labels = answers.label.to(trained.device) if labels is None else labels.to(trained.device)
     wanted = None if target is None else trained.classes.index(target)
     console = console or run.session.console
     parts = [raw[:0].float()]
@@ -130,9 +153,10 @@ def attack(
             parts.append(chosen(victim, part, own, wanted))
             progress.advance(len(part))
     changed = torch.cat(parts)
-    after = victim.predictions(changed)
-    pixels = victim.predictions(whole_pixels(changed, raw).float()) if raw.dtype == torch.uint8 else None
-    curve = _curve(victim, raw, labels, chosen) if chosen.bounded and target is None else None
+    noisy = noise_as_long(victim, changed, raw, run.session.seed)
+    pictures = raw.dtype == torch.uint8 and raw.dim() == 4
+    moves = pictures and split is not None and min(raw.shape[2:]) > REACH
+    spread = torch.linspace(0, len(raw) - 1, min(MOVED, len(raw))).round().long()
     return Attacked(
         method=chosen.config(),
         classes=trained.classes,
@@ -141,10 +165,13 @@ def attack(
         raw=raw.cpu(),
         labels=labels.cpu(),
         changed=changed.cpu(),
-        answers=answers.cpu(),
-        answers_after=after.cpu(),
-        answers_of_pixels=None if pixels is None else pixels.cpu(),
-        curve=curve,
+        answers=answers,
+        answers_after=_said(victim, changed),
+        answers_of_pixels=_said(victim, whole_pixels(changed, raw)) if raw.dtype == torch.uint8 else None,
+        noisy=noisy.cpu(),
+        answers_of_noise=_said(victim, noisy),
+        curve=_curve(victim, raw, labels, chosen) if chosen.bounded and target is None else None,
+        moved=translation_robustness(victim, raw[spread], labels[spread], REACH) if moves else None,
     )
 
 
@@ -152,60 +179,6 @@ def victim_of(trained: TrainedClassifier, raw: Tensor) -> Victim:
     """The classifier as an attacker sees it: pixels lie in [0, 255], other numbers anywhere."""
     bounds = (0.0, 255.0) if raw.dtype == torch.uint8 else (-torch.inf, torch.inf)
     return Victim(trained.model, lambda x: trained.preparation(x, trained.device), trained.objective, bounds)
-
-
-def describe(attacked: Attacked) -> str:
-    """The result as a person reads it."""
-    content = attacked.to_dict()
-    name = _title(attacked)
-    lines = []
-    if attacked.split is not None:
-        before, after = content["accuracy"], content["accuracy_attacked"]
-        lines.append(f"{name} on {len(attacked.raw)} {attacked.split} images: accuracy {before:.2%} -> {after:.2%}")
-        if attacked.answers_of_pixels is not None:
-            rounded = content["accuracy_of_whole_pixels"]
-            lines.append(f"with changes rounded to whole grey levels: {rounded:.2%}")
-    else:
-        lines += [f"{row['input']}: {row['label']} -> {row['attacked']}" for row in content["inputs"]]
-    if content["mean_l2"] is not None:
-        lines.append(f"mean l2 length of what changed an answer: {content['mean_l2']:.1f} grey levels")
-    return "\n".join(lines)
-
-
-def page(run: Run, attacked: Attacked) -> Page:
-    """The result on a page: figures, the curve over epsilon, and pictures before, after, and what was added."""
-    content = attacked.to_dict()
-    made = Page(f"{_title(attacked)} against {run.folder.path.name}", "budgets and lengths are in grey levels of 255")
-    facts: dict[str, object] = {"inputs": len(attacked.raw), "answers changed": f"{content['changed_answers']:.1%}"}
-    if attacked.split is not None:
-        facts |= {"accuracy": f"{content['accuracy']:.2%}", "attacked": f"{content['accuracy_attacked']:.2%}"}
-        if attacked.answers_of_pixels is not None:
-            facts["in whole grey levels"] = f"{content['accuracy_of_whole_pixels']:.2%}"
-    made.facts(facts)
-    if attacked.curve is not None and attacked.split is not None:
-        made.heading("Accuracy over epsilon")
-        alt = "accuracy falls as epsilon grows"
-        made.figure(robustness_figure(*attacked.curve), "The same attack at other budgets.", alt)
-    if attacked.raw.dtype == torch.uint8 and attacked.raw.dim() == 4:
-        _pictures(made, attacked)
-    return made
-
-
-def _pictures(made: Page, attacked: Attacked) -> None:
-    """The first inputs whose answer changed, else the first of all: before, what was added, after."""
-    made.heading("Before, what was added, and after")
-    fooled = (attacked.answers != attacked.answers_after).nonzero().flatten()
-    shown = (fooled if len(fooled) else torch.arange(len(attacked.raw)))[:SHOWN]
-    images, captions = [], []
-    for index in shown.tolist():
-        raw, changed = attacked.raw[index], whole_pixels(attacked.changed[index], attacked.raw[index])
-        r = changed.float() - raw.float()
-        scale = 127 / max(float(r.abs().max()), 1.0)
-        before, after = (attacked.classes[int(part[index])] for part in (attacked.answers, attacked.answers_after))
-        images += [raw, (128 + scale * r).clamp(0, 255).to(torch.uint8), changed]
-        captions += [f"{before}\n{attacked.names[index]}", f"added\n{scale:.3g} times", f"{after}\nafter the attack"]
-    if images:
-        made.figure(picture_grid(images, captions, columns=6), "", "pictures before, what was added, and after")
 
 
 def _inputs(
@@ -232,14 +205,33 @@ def _inputs(
     return None, names, torch.stack(parts), None
 
 
+def _chosen(method: str, epsilon: float | None) -> Attack:
+    """The attack ``method`` with the budget ``epsilon``, or its own."""
+    attacks = family(Attack)
+    if epsilon is None:
+        return Spec.from_config(method, (), Attack).build()
+    if not attacks.find(method).cls.bounded:
+        bounded = ", ".join(cls.name for cls in attacks.classes if cls.bounded)
+        message = f"the attack '{method}' looks for the smallest change: it has no epsilon"
+        raise ArgumentError(message, hint=f"leave epsilon out, or choose of: {bounded}", path=("epsilon",))
+    if not 0 <= epsilon < math.inf:
+        message = f"epsilon is {epsilon:g}"
+        raise ArgumentError(message, hint="give a number of grey levels from 0, such as 8", path=("epsilon",))
+    return Spec.from_config({"name": method, "epsilon": epsilon}, (), Attack).build()
+
+
 def _curve(victim: Victim, raw: Tensor, labels: Tensor, chosen: Attack) -> Robustness:
     epsilon = float(chosen.arguments["epsilon"]) or 8.0
     return robustness_curve(victim, raw, labels, chosen, [0, epsilon / 4, epsilon / 2, epsilon, 2 * epsilon])
 
 
-def _title(attacked: Attacked) -> str:
-    epsilon = attacked.method.get("epsilon")
-    return attacked.method["name"] if epsilon is None else f"{attacked.method['name']}, epsilon {epsilon:g},"
+def _said(victim: Victim, raw: Tensor) -> Said:
+    parts = [victim.probabilities(part.float()).max(-1) for part in raw.split(ROWS)]
+    return Said(torch.cat([part.indices for part in parts]).cpu(), torch.cat([part.values for part in parts]).cpu())
+
+
+def _probability(key: str) -> str:
+    return "probability" if key == "label" else f"{key}_probability"
 
 
 def _share(which: Tensor) -> float:

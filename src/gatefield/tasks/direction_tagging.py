@@ -24,10 +24,11 @@ from ..data.sequence_set import TaggedSequences
 from ..data.series import Series, SeriesReader
 from ..functional.autoregression import least_squares, select_order
 from ..models.model import Model
-from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.direction import direction_figure
 from ..render.page import Page
 from ..training.settings import Training
+from .bucketing import bucketed
+from .foretelling import build_foreteller
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
@@ -142,14 +143,8 @@ class DirectionTagging(SequenceTask[Stretch]):
         self._mean, self._spread = (torch.tensor(learned[key], dtype=torch.float64) for key in ("mean", "spread"))
 
     def build(self) -> Model:
-        model = self.spec.build(features=len(self._mean), classes=len(CLASSES))
-        if not isinstance(model, SequencePredictor) or model.output != "softmax":
-            message = f"the model '{model.name}' with the output unit '{model.output}' does not tag steps of numbers"
-            raise ArgumentError(message, hint="choose sequence-predictor with output: softmax", path=("model",))
-        if not model.encoder.causal:
-            message = "an encoder that looks ahead sees the change that it is to foretell"
-            raise ArgumentError(message, hint="choose one that reads forward only", path=("model", "encoder"))
-        return model
+        features, classes = len(self._mean), len(CLASSES)
+        return build_foreteller(self.spec, features, classes, "softmax", "tag steps of numbers", "the change")
 
     def batches(
         self, items: Sequence[Stretch], batch_size: int | Literal["all"], shuffle: bool, session: Session
@@ -157,10 +152,7 @@ class DirectionTagging(SequenceTask[Stretch]):
         seen = Ragged.from_rows([self._scaled(item.changes) for item in items])
         sequences = TaggedSequences(seen, Ragged.from_rows([item.rises for item in items]))
         sequences.unit = "step"
-        group = session.processes
-        return LengthBuckets(
-            sequences, batch_size, seed=session.seed, shuffle=shuffle, rank=group.rank, world=group.count
-        )
+        return bucketed(sequences, batch_size, shuffle, session)
 
     def _scaled(self, changes: Tensor) -> Tensor:
         return ((changes - self._mean) / self._spread).float()

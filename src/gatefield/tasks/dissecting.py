@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import torch
 
 from ..core.console import Console
-from ..core.errors import InputError, StorageError, suggest
+from ..core.errors import InputError, suggest
 from ..render.page import Page
 from . import picture_sections, sequence_sections
+from .explaining import place_for
 from .image_classification import ImageClassification
 from .network_sections import Findings
 from .run import Run
@@ -49,15 +50,15 @@ def dissect(
         what: sections, by name; by default all that this network allows.
         layer: the layer to look at, by its name in the network; by default each section chooses one.
         count: pictures or sequences to look with, from the part of the data that is measured on; 500 or 48 by default.
-        out: the page to write, a new file; by default dissect.html in the run folder, anew each time.
+        out: the page to write, a new .html file; by default dissect.html in the run folder, anew each time.
         console: shows progress.
         inputs: texts, recordings or tables to look with instead of the run's own data.
 
     Raises:
-        InputError: another kind of task, an unknown section, one that this network does not allow, or too little to
-            look with.
+        InputError: another kind of task, an unknown section, one that this network does not allow, too little to look
+            with, or a file that cannot be ``out``.
         ArgumentError: there is no such layer.
-        StorageError: ``out`` exists.
+        StorageError: the page cannot be written.
     """
     pictures = isinstance(run.task, ImageClassification)
     if not pictures and not can_be_dissected(run.task):
@@ -67,9 +68,8 @@ def dissect(
     for name in what:
         if name not in sections:
             raise InputError(f"there is nothing called '{name}' to dissect", hint=suggest(name, sections))
-    path = run.folder.path / "dissect.html" if out is None else pathlib.Path(out)
-    if out is not None and path.exists():
-        raise StorageError(f"{path} exists", hint="choose another name, or remove it first")
+    by_default = "dissect.html"
+    path = run.folder.path / by_default if out is None else place_for(str(out), by_default, (".html",))
     console = console or run.session.console
     if isinstance(run.task, ImageClassification):
         if inputs:

@@ -73,6 +73,10 @@ class Text(Exhibit):
 
     tokens: Sequence[str]
 
+    def axis(self) -> dict[str, Any]:
+        """The tokens, a number of a map for each."""
+        return {"tokens": list(self.tokens)}
+
     def drawings(self, explanations: Sequence[Explanation]) -> list[Drawing]:
         if len(explanations) > 1:
             return self._maps(explanations)
@@ -112,6 +116,10 @@ class Sound(Exhibit):
     recording: Recording
     hop: float
     window: float
+
+    def axis(self) -> dict[str, Any]:
+        """Seconds: the middle of the first frame, and from one to the next."""
+        return {"first": self.window / 2, "hop": self.hop}
 
     def peak(self, heat: Tensor) -> list[float]:
         """The middle of the frame, in seconds."""

@@ -45,6 +45,10 @@ class Exhibit:
         """The place that speaks most for the answer, as JSON holds it; by default the number of the step, from 0."""
         return [int(index) for index in torch.unravel_index(heat.argmax(), heat.shape)]
 
+    def axis(self) -> dict[str, Any]:
+        """What the numbers of a map along one axis stand at, as JSON holds it."""
+        return {}
+
     def drawings(self, explanations: Sequence[Explanation]) -> list[Drawing]:
         """Everything about one input: an explanation, or one for each position."""
         raise NotImplementedError
@@ -134,7 +138,8 @@ class Explanation:
         if position is not None and self.input.positions is not None:
             where = {"position": position + 1, "at": self.input.positions[position]}
         chosen = {key: getattr(self.answer, key) for key in ("label", "target", "probability")}
-        return {"input": self.input.name, **where, **chosen, "maps": [self._map(each) for each in self.maps]}
+        maps = [self._map(each) for each in self.maps]
+        return {"input": self.input.name, **where, **chosen, **self.input.exhibit.axis(), "maps": maps}
 
     def _map(self, each: Map) -> dict[str, Any]:
         numbers = {"heat": each.heat.tolist()} if each.heat.dim() == 1 else {}

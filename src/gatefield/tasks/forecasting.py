@@ -27,6 +27,7 @@ from ..training.objectives.quantiles import Quantiles
 from ..training.settings import Training
 from . import forecast_metrics
 from .back_test import Method, Tested
+from .derived_arguments import require_derived
 from .explainable import Explainable
 from .explained_forecasts import ExplainableForecasts, forecast_reading
 from .fitting import fit_network
@@ -111,13 +112,8 @@ class Forecasting(Task):
         self.criterion: Criterion = criterion
         self.training = training
         self._trained: TrainedForecaster | None = None
-        for key in ("series", "covariates", "horizon", "quantiles"):
-            if key not in model.cls.signature():
-                message = f"model '{model.cls.name}' does not forecast"
-                raise ArgumentError(message, hint="choose one that does: forecaster", path=("model",))
-            if key in model.arguments:
-                hint = "leave it out: set horizon, coverage and interval of the task"
-                raise ArgumentError(f"'{key}' follows from task and data", hint=hint, path=("model", key))
+        derived = ("series", "covariates", "horizon", "quantiles")
+        require_derived(model, derived, "forecast", "forecaster", "horizon, coverage and interval")
         if issubclass(model.cls, Solved):
             require_no_training(training)
         if training.monitor != "loss":

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..core.arguments import Interval
 from ..core.configurable import DEFAULTS, Spec, named
-from ..core.errors import ArgumentError, InputError
+from ..core.errors import InputError
 from ..core.run_folder import RunFolder
 from ..data.corpus import Roll
 from ..data.length_buckets import LengthBuckets
@@ -21,10 +21,11 @@ from ..data.reader import RollReader
 from ..data.sequence_set import ContinuedSequences
 from ..data.transposition import transpositions
 from ..models.model import Model
-from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..render.piano_roll import LOWEST, key_name, piano_roll
 from ..training.settings import Training
+from .bucketing import bucketed
+from .foretelling import build_foreteller
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
@@ -88,14 +89,7 @@ class FramePrediction(SequenceTask[Roll]):
         """There is nothing to take."""
 
     def build(self) -> Model:
-        model = self.spec.build(features=KEYS, classes=KEYS)
-        if not isinstance(model, SequencePredictor) or model.output != "frames":
-            message = f"the model '{model.name}' with the output unit '{model.output}' does not foretell frames of keys"
-            raise ArgumentError(message, hint="choose sequence-predictor with output: frames", path=("model",))
-        if not model.encoder.causal:
-            message = "an encoder that looks ahead sees the frame it is to foretell"
-            raise ArgumentError(message, hint="choose one that reads forward only", path=("model", "encoder"))
-        return model
+        return build_foreteller(self.spec, KEYS, KEYS, "frames", "foretell frames of keys", "the frame")
 
     def batches(
         self, items: Sequence[Roll], batch_size: int | Literal["all"], shuffle: bool, session: Session
@@ -104,10 +98,7 @@ class FramePrediction(SequenceTask[Roll]):
             items = [piece for item in items for piece in transpositions(item, self.transpose)]
         sequences = ContinuedSequences(Ragged.from_rows(item.notes for item in items))
         sequences.unit = "frame"
-        group = session.processes
-        return LengthBuckets(
-            sequences, batch_size, seed=session.seed, shuffle=shuffle, rank=group.rank, world=group.count
-        )
+        return bucketed(sequences, batch_size, shuffle, session)
 
     @torch.inference_mode()
     def outputs(self, items: Sequence[Roll], session: Session) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from ..core.errors import ArgumentError
 from ..data.text_codec import TextCodec
 from ..decoding import Beam, Decoder, Forbidden, Hypothesis, Sampling
 from ..models.language.language_model import LanguageModel
+from .search_tree import SearchTree
 
 Hear = Callable[[str], None]
 
@@ -60,17 +61,14 @@ def generate(
     """
     vocabulary = codec.vocabulary
     assert vocabulary.begin is not None
-    prefix = codec.encode(prompt)
-    silent = Forbidden([number for number in (vocabulary.pad, vocabulary.unknown) if number is not None])
+    prefix, silent = codec.encode(prompt), _silent(codec)
     if isinstance(decoder, Beam):
         if count > decoder.hypotheses:
             message = f"the beam returns {decoder.hypotheses} of {count} texts"
             raise ArgumentError(message, hint=f"set its hypotheses to {count}", path=("hypotheses",))
-        given = torch.tensor([prefix], device=model.device)
         with model.without_cache():
-            with torch.inference_mode():
-                state = model.start(given[:, :-1])
-            (found,) = decoder.decode(model, state, given[:, -1], vocabulary.begin, length, [silent])
+            state = _started(model, prefix)
+            (found,) = decoder.decode(model, state, prefix[-1], vocabulary.begin, length, [silent])
         return [_continuation(codec, prefix, hypothesis) for hypothesis in found[:count]]
     if count > 1 and not isinstance(decoder, Sampling):
         message = f"the decoder '{decoder.name}' finds one text, and {count} are asked for"
@@ -83,6 +81,31 @@ def generate(
     if teller is not None:
         teller.finish(hypotheses[0].tokens)
     return [_continuation(codec, prefix, hypothesis) for hypothesis in hypotheses]
+
+
+def search_tree(model: LanguageModel, codec: TextCodec, decoder: Decoder, prompt: str, length: int) -> SearchTree:
+    """What ``decoder`` looked at in order to go on after ``prompt`` by at most ``length`` symbols.
+
+    Raises:
+        InputError: it is no beam.
+    """
+    vocabulary, prefix = codec.vocabulary, codec.encode(prompt)
+    end = vocabulary.begin
+    assert end is not None
+    with model.without_cache():
+        state = _started(model, prefix)
+        return SearchTree.grow(decoder, vocabulary, model, state, prefix[-1], end, length, [_silent(codec)])
+
+
+@torch.inference_mode()
+def _started(model: LanguageModel, prefix: Sequence[int]) -> Any:
+    """The state after all of ``prefix`` but its last symbol."""
+    return model.start(torch.tensor([prefix], device=model.device)[:, :-1])
+
+
+def _silent(codec: TextCodec) -> Forbidden:
+    """What is never said."""
+    return Forbidden([n for n in (codec.vocabulary.pad, codec.vocabulary.unknown) if n is not None])
 
 
 class StreamStepper:

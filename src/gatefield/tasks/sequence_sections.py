@@ -1,4 +1,7 @@
-"""The sections of a dissection of a network over sequences. Each computes first and writes afterwards."""
+"""The sections of a dissection of a network over sequences; those about recurrence are in `recurrence_sections`.
+
+Each computes first and writes afterwards.
+"""
 
 from __future__ import annotations
 
@@ -9,101 +12,24 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ArgumentError, InputError
-from ..explain.gates import gate_traces, gated_layers, saturation
-from ..explain.gradient_flow import state_gradient_by_lag
-from ..explain.scores import Scores
 from ..explain.top_activations import Context, top_contexts
-from ..functional.layer_outputs import evaluating, layer_inputs, layer_outputs, run
+from ..functional.layer_outputs import evaluating, layer_outputs
 from ..layers.encoders.encoder import Encoder
 from ..layers.readout import Readout
 from ..recurrent import Recurrent
 from ..render.attention import attention_map
-from ..render.flow import gradient_by_lag_figure
-from ..render.gates import gate_figure, saturation_figure
 from ..render.neuron_strip import neuron_strip
 from ..render.page import Page
-from ..render.style import label
 from ..render.token_strip import token_strip
 from .explainable import ExplainableInput
 from .network_sections import Findings, flow_section, histograms_section, landscape_section
-from .sequence_specimen import SequenceSpecimen, counted
+from .recurrence_sections import gates_section, lags_section
+from .sequence_specimen import SequenceSpecimen, between
 
-STEPS = 90  # of a trace that is drawn
+STEPS = 90  # of a text that is drawn word by word
 UNITS, CONTEXTS, STRIPS = 8, 6, 3  # units, places of each, and units drawn over a text
 CHARACTERS = 360  # of a text that a unit is drawn over
 MAPS, WIDEST = 4, 30  # maps of attention, and symbols on a side
-LAGS, ROWS = 60, 16  # steps back, and sequences that gradients are measured on
-
-
-def gates_section(page: Page, specimen: SequenceSpecimen) -> Findings:
-    """What the gates do over a sequence, and how often they are open or shut."""
-    layers = gated_layers(specimen.model)
-    if specimen.layer is not None:
-        layers = [specimen.layer]  # one that has no gates is refused below, and told the nearest
-    shown = _longest(specimen, STEPS)
-    drawn, shares = [], {}
-    for layer in layers or [""]:
-        names = _directions(specimen, layer)
-        for number, traces in enumerate(gate_traces(specimen.model, shown.inputs, layer or None)):
-            title = " · ".join(filter(None, [layer, names[number] if number < len(names) else ""]))
-            gates = {name: trace[0].flatten(1) for name, trace in traces.items()}
-            if gates:
-                drawn.append((title, gates))
-                shares[title] = _saturation(specimen, layer or None, number, gates)
-    if not drawn:
-        raise InputError("the cells of this network have no gates", hint="leave this section out")
-    symbols = specimen.symbols(shown) or []
-    text = label(_between(symbols).join(symbols) or shown.name, 80)
-    page.heading("Gates")
-    page.text(
-        f"Over '{text}': time runs to the right, each row is a unit. Gates run from white, shut, to blue, open; "
-        "candidates and others with a sign from blue, below zero, to orange."
-    )
-    for title, gates in drawn:
-        traces = {name: trace[:STEPS] for name, trace in gates.items()}
-        fits = all(len(trace) == len(symbols) for trace in gates.values())  # a decoder has steps of its own
-        page.figure(gate_figure(traces, symbols[:STEPS] if fits else None), title, f"gates of {title}")
-    page.heading("How often gates are open and shut")
-    page.text(
-        f"Over {counted(len(specimen.readings), 'sequence')}, a point a unit: to the right it is often shut (below "
-        "0.1), upwards often open (above 0.9). A unit in the lower left is neither: it works as an analog one."
-    )
-    findings: Findings = {}
-    for title, found in shares.items():
-        if found:
-            page.figure(saturation_figure(found), title, f"saturation of the gates of {title}")
-            findings[title] = {
-                name: {"shut": float(shut.mean()), "open": float(opened.mean())}
-                for name, (shut, opened) in found.items()
-            }
-    return findings
-
-
-def _saturation(
-    specimen: SequenceSpecimen, layer: str | None, number: int, gates: dict[str, Tensor]
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Shares shut and open of each unit over all sequences, of the gates whose values lie in [0, 1]."""
-    parts: dict[str, list[Tensor]] = {name: [] for name in gates}
-    for reading in specimen.readings:
-        for name, trace in gate_traces(specimen.model, reading.inputs, layer)[number].items():
-            parts[name].append(trace[0].flatten(1))
-    found = {}
-    for name, traces in parts.items():
-        whole = torch.cat(traces)[None]
-        if whole.shape[1] and whole.min() >= 0 and whole.max() <= 1:
-            found[name] = tuple(saturation(whole))
-    return found
-
-
-def _directions(specimen: SequenceSpecimen, layer: str) -> list[str]:
-    """What the cells of a recurrent layer are called: its levels, and the ways they read."""
-    module = specimen.model.get_submodule(layer) if layer in dict(specimen.model.named_modules()) else None
-    if not isinstance(module, Recurrent):
-        return []
-    ways = ("forward", "backward") if module.bidirectional else ("",)
-    levels = len(module.directions) // len(ways)
-    names = [f"level {level + 1}" if levels > 1 else "" for level in range(levels)]
-    return [" · ".join(filter(None, [name, way])) for name in names for way in ways]
 
 
 def units_section(page: Page, specimen: SequenceSpecimen) -> Findings:
@@ -116,15 +42,15 @@ def units_section(page: Page, specimen: SequenceSpecimen) -> Findings:
     whole = torch.cat(activities)
     units = whole.std(0, correction=0).argsort(descending=True, stable=True)[:UNITS].tolist()
     symbols = [symbol for _, own in texts for symbol in own]
-    between = _between(symbols)
-    before = 5 if between else 24
+    space = between(symbols)
+    before = 5 if space else 24
     after = 0 if _reads_forward(specimen, layer) else before  # what is not read yet cannot excite
     best: dict[int, list[Context]] = {}
     for unit in units:
         found = [
             context
             for activity, (_, own) in zip(activities, texts)
-            for context in top_contexts(activity[:, unit], own, CONTEXTS, before, after, between)
+            for context in top_contexts(activity[:, unit], own, CONTEXTS, before, after, space)
         ]
         best[unit] = sorted(found, key=lambda context: -context.value)[:CONTEXTS]
     page.heading("What excites a unit most")
@@ -222,79 +148,6 @@ def _read_out(specimen: SequenceSpecimen, readout: str) -> list[tuple[list[str],
                 scores = layer_outputs(specimen.model, reading.inputs, [name])[name]
                 found.append((symbols, scores[0, :, 0].softmax(0).cpu()))
     return found
-
-
-def lags_section(page: Page, specimen: SequenceSpecimen) -> Findings:
-    """What is left of a gradient so many steps back: through the state, and at the input."""
-    curves: dict[str, tuple[Tensor, Tensor]] = {}
-    for layer in gated_layers(specimen.model) if specimen.layer is None else [specimen.layer]:
-        module = specimen.model.get_submodule(layer) if layer in gated_layers(specimen.model) else None
-        if isinstance(module, Recurrent) and not module.bidirectional:
-            x = _pieces([layer_inputs(specimen.model, reading.inputs, layer) for reading in specimen.readings])
-            lag, norm = state_gradient_by_lag(module, x)
-            curves[f"state of {layer}"] = lag, _share(norm)
-    steps = [norms for reading in specimen.readings[:ROWS] if len(norms := _input_gradient(specimen, reading)) > 1]
-    if steps:
-        longest = min(LAGS, max(map(len, steps)))
-        norm = torch.stack([each.flip(0)[:longest] for each in steps if len(each) >= longest], 1)
-        curves["input"] = torch.arange(longest), _share(norm)
-    if not curves:
-        raise InputError("these inputs have fewer than two steps", hint="leave this section out")
-    page.heading("Gradient by time lag")
-    page.text(
-        "How much of the past is still felt: the norm of the gradient of the last output by the state, and of the last "
-        "answer by the input, so many steps back, as a share of the largest. A straight line that falls vanishes at a "
-        "fixed rate; one that rises explodes. The line is the median, the band the middle half of the sequences."
-    )
-    page.figure(gradient_by_lag_figure(curves), "", "norm of the gradient by time lag")
-    return {
-        name: {"lag": lag.tolist(), "share": norm.quantile(0.5, dim=1).tolist()} for name, (lag, norm) in curves.items()
-    }
-
-
-def _pieces(inputs: Sequence[Tensor]) -> Tensor:
-    """Pieces of equal length of sequences (1, time, features), the last steps of each, (rows, steps, features)."""
-    steps = min(LAGS, max(x.shape[1] for x in inputs))
-    cut = [x[0, end - steps : end] for x in inputs for end in range(x.shape[1], steps - 1, -steps)]
-    return torch.stack(cut[:ROWS])
-
-
-def _input_gradient(specimen: SequenceSpecimen, reading: ExplainableInput) -> Tensor:
-    """|d score / d x_t| for the answer at the last step, (time,)."""
-    with evaluating(specimen.model), torch.enable_grad():
-        with torch.no_grad():
-            outputs = run(specimen.model, reading.inputs)
-        while isinstance(outputs, tuple):
-            outputs = outputs[0]
-        target: Any = None
-        if outputs.dim() > 2:
-            if not outputs.shape[1]:
-                return outputs.new_zeros(0)
-            last = outputs[0, -1]
-            target = (outputs.shape[1] - 1, *(int(place) for place in torch.unravel_index(last.argmax(), last.shape)))
-        scores = Scores(specimen.model, reading.inputs, target)
-        return scores.gradient(scores.point)[0].flatten(1).norm(dim=1).cpu()
-
-
-def _share(norm: Tensor) -> Tensor:
-    """Of each column the share of its largest number."""
-    return norm / norm.amax(0).clamp(min=torch.finfo(norm.dtype).tiny)
-
-
-def _longest(specimen: SequenceSpecimen, limit: int) -> ExplainableInput:
-    """The longest reading of at most ``limit`` steps; the first where all are longer."""
-
-    def steps(reading: ExplainableInput) -> int:
-        x = reading.inputs[0] if isinstance(reading.inputs, tuple) else reading.inputs
-        return x.shape[1]
-
-    short = [reading for reading in specimen.readings if steps(reading) <= limit]
-    return max(short, key=steps) if short else specimen.readings[0]
-
-
-def _between(symbols: Sequence[str]) -> str:
-    """What stands between symbols in a text: a space between words, nothing between characters."""
-    return "" if sum(len(symbol) == 1 for symbol in symbols) > 0.9 * len(symbols) else " "
 
 
 def _seen(symbol: str) -> str:

@@ -77,7 +77,7 @@ class SequenceSpecimen:
 
 def can_be_dissected(task: Task) -> bool:
     """Whether there is a `SequenceSpecimen` of ``task``."""
-    return isinstance(task, Forecasting) or (isinstance(task, SequenceTask) and hasattr(task, "reading"))
+    return isinstance(task, (Forecasting, SequenceTask))
 
 
 def specimen_of(
@@ -96,6 +96,9 @@ def specimen_of(
     if isinstance(task, Forecasting):
         return _forecaster(task, session, layer, count, given)
     measured = None
+    if given and not hasattr(task, "reading"):
+        message = f"a run of {task.name} is dissected with its own data"
+        raise InputError(message, hint="leave the inputs out")
     if given:
         items = list(task.given(given))
         readings = [task.reading(item) for item in items]
@@ -116,6 +119,11 @@ def specimen_of(
 def counted(number: int, noun: str) -> str:
     """``number`` of ``noun``, in words."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def between(symbols: Sequence[str]) -> str:
+    """What stands between symbols in a text: a space between words, nothing between characters."""
+    return "" if sum(len(symbol) == 1 for symbol in symbols) > 0.9 * len(symbols) else " "
 
 
 def _forecaster(
@@ -150,15 +158,28 @@ def _readable(task: Any, items: Sequence[Any]) -> Iterator[ExplainableInput]:
     """The readings of ``items``; of documents the beginnings, of empty items nothing."""
     for item in items[:DOCUMENTS] if isinstance(items[0], str) else items:
         try:
-            yield task.reading(item[:LONGEST] if isinstance(item, str) else item)
+            given = item[:LONGEST] if isinstance(item, str) else item
+            yield task.reading(given) if hasattr(task, "reading") else _first_row(task, given)
         except InputError:
             continue
+
+
+def _first_row(task: Any, item: Any) -> ExplainableInput:
+    """What the network of any task is given of ``item``, of which it may make several rows."""
+    batch = next(iter(task.batches([item], 1, False, Session()).epoch(0)))
+    row = tuple(part[:1] for part in _arguments(batch, task.model.device))
+    return ExplainableInput(str(getattr(item, "place", "a sequence")), row, Exhibit())
+
+
+def _arguments(batch: Any, device: torch.device) -> tuple[Tensor, ...]:
+    inputs = batch.inputs if isinstance(batch.inputs, tuple) else (batch.inputs,)
+    return tuple(part.to(device) for part in inputs)
 
 
 def _loss(task: Any, items: Sequence[Any], session: Session) -> Callable[[nn.Module], Tensor]:
     """The mean loss on the first mini-batch of ``items``."""
     batch = next(iter(task.batches(items, max(len(items), 1), False, Session(session.seed)).epoch(0)))
-    inputs = [part.to(session.device) for part in batch.inputs]
+    inputs = _arguments(batch, session.device)
     targets = batch.targets.to(session.device)
     objective = task.objective(task.model)
 

@@ -17,6 +17,7 @@ from ..data.text_codec import TextCodec
 from ..decoding import Beam, Constraint, Decoder, Forbidden, MustContain, UnnormalizedBeam
 from ..render.attention import attention_map
 from ..render.drawing import figure_png
+from .search_tree import SearchTree
 
 #: Sentences that are decoded together.
 BATCH = 64
@@ -94,7 +95,8 @@ def translate(
     Args:
         model: in evaluation mode.
         numbers: of each text in its whole data set, after which random streams are named; 0, 1, ... by default.
-        must_contain: phrases that every translation has, token by token; it may then be longer by as many.
+        must_contain: phrases that every translation has, as they stand inside a text, token by token; it may then be
+            longer by as many.
 
     Raises:
         DivergenceError: the model gave NaN.
@@ -103,7 +105,6 @@ def translate(
     """
     vocabulary = codecs.target.vocabulary
     assert vocabulary.begin is not None
-    unsaid = [number for number in (vocabulary.pad, vocabulary.unknown, vocabulary.begin) if number is not None]
     rows = codecs.source.encode_all(texts)
     phrases = [_phrase(codecs.target, phrase) for phrase in must_contain]
     limits = [codecs.limit(length) + sum(map(len, phrases)) for length in rows.lengths.tolist()]
@@ -112,16 +113,13 @@ def translate(
         source, lengths = rows.padded(places)
         state = model.start((source.to(model.device), lengths.to(model.device)))
         mine = places.tolist()
-        constraints: list[Constraint] = [Forbidden(unsaid)]
-        if phrases:
-            constraints.append(MustContain([phrases] * len(mine), vocabulary.end))
         decoded = decoder.decode(
             model,
             state,
             vocabulary.begin,
             vocabulary.end,
             [limits[place] for place in mine],
-            constraints,
+            _constraints(codecs.target, phrases, len(mine)),
             mine if numbers is None else [numbers[place] for place in mine],
         )
         for place, hypotheses in zip(mine, decoded):
@@ -132,9 +130,37 @@ def translate(
     return found
 
 
+def search_tree(
+    model: Network, codecs: Codecs, decoder: Decoder, text: str, must_contain: Sequence[str] = ()
+) -> SearchTree:
+    """What ``decoder`` looked at in order to translate ``text``.
+
+    Raises:
+        InputError: it is no beam, or a phrase has no tokens, or some that are unknown.
+    """
+    vocabulary = codecs.target.vocabulary
+    assert vocabulary.begin is not None
+    assert vocabulary.end is not None
+    phrases = [_phrase(codecs.target, phrase) for phrase in must_contain]
+    source = torch.tensor([codecs.source.encode(text)], device=model.device)
+    with torch.inference_mode():
+        state = model.start((source, torch.tensor([source.shape[1]])))
+    limit = codecs.limit(source.shape[1]) + sum(map(len, phrases))
+    constraints = _constraints(codecs.target, phrases, 1)
+    return SearchTree.grow(decoder, vocabulary, model, state, vocabulary.begin, vocabulary.end, limit, constraints)
+
+
+def _constraints(codec: TextCodec, phrases: list[list[int]], count: int) -> list[Constraint]:
+    """What ``count`` translations may say, and must."""
+    vocabulary = codec.vocabulary
+    unsaid = [number for number in (vocabulary.pad, vocabulary.unknown, vocabulary.begin) if number is not None]
+    must = [MustContain([phrases] * count, vocabulary.end)] if phrases else []
+    return [Forbidden(unsaid), *must]
+
+
 def _phrase(codec: TextCodec, phrase: str) -> list[int]:
     """The symbols of ``phrase``, without begin and end."""
-    tokens = codec.tokenizer.tokens(phrase)
+    tokens = codec.tokenizer.inside(phrase)
     strange = [token for token in tokens if token not in codec.vocabulary]
     if strange or not tokens:
         what = f"has {strange[0]!r}, which the network does not know" if strange else "is empty"

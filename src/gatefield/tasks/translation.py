@@ -33,10 +33,11 @@ from . import translation_page
 from .exhibits import Text
 from .explainable import ExplainableInput
 from .given_texts import GivenText, given_texts
+from .search_tree import SearchTree
 from .searching_trainer import SearchingTrainer
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
-from .translating import Alignment, Codecs, Network, Translated, alignment, searching, translate
+from .translating import Alignment, Codecs, Network, Translated, alignment, search_tree, searching, translate
 from .translation_metrics import baselines, can_score, translation_metrics
 
 
@@ -328,6 +329,14 @@ class Translation(SequenceTask[TextPair]):
             message = "this network has no attention to look at"
             raise InputError(message, hint="train a model with attention, encoder-decoder at its defaults for example")
         return found
+
+    def searched(self, text: str, decoder: Decoder, must_contain: Sequence[str] = ()) -> SearchTree:
+        """What ``decoder`` looks at in order to translate ``text``.
+
+        Raises:
+            InputError: it is no beam, or a phrase has no tokens, or some that the network does not know.
+        """
+        return search_tree(self.network, self.codecs, decoder, text, must_contain)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         translation_page.compose(self, session, folder, page)

@@ -10,6 +10,7 @@ import numpy
 
 from ..core.run_folder import RunFolder
 from ..data.corpus import TextPair
+from ..decoding import Beam
 from ..render.attention import attention_map
 from ..render.page import Page
 from .run_page import beside_table, circumstances, facts_of_training, learning
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = 12
 MAPS = 3
+#: Nodes that a search may have followed, if its tree is drawn.
+NODES = 60
 #: Symbols that a map may have on a side.
 WIDEST = 28
 #: Groups of texts of similar length.
@@ -67,6 +70,7 @@ def compose(task: Translation, session: Session, folder: RunFolder, page: Page) 
     texts = [translated.text for translated in translations]
     _examples(page, items, texts)
     _maps(task, page, items, translations)
+    _search(task, page, items, translations)
     _lengths(page, items, texts)
     circumstances(page, folder)
 
@@ -102,6 +106,27 @@ def _maps(task: Translation, page: Page, items: Sequence[TextPair], translations
         shown += 1
         if shown == MAPS:
             return
+
+
+def _search(task: Translation, page: Page, items: Sequence[TextPair], translations: Sequence[Translated]) -> None:
+    """The tree of the first search that fits on the page, where translations are searched for."""
+    if not isinstance(task.decoder, Beam):
+        return
+    fits = (
+        item.source
+        for item, translated in zip(items, translations)
+        if 3 <= len(translated.symbols) <= NODES // task.decoder.width
+    )
+    text = next(fits, None)
+    if text is None:
+        return
+    page.heading("How it searched")
+    page.text(
+        "The texts that the search followed, symbol by symbol, with the probability of each; those in another color "
+        "end there. The path to the translation is marked."
+    )
+    tree = task.searched(text, task.decoder)
+    page.figure(tree.figure(), text, f"tree of {len(tree.nodes)} beginnings of translations")
 
 
 def _lengths(page: Page, items: Sequence[TextPair], translations: Sequence[str]) -> None:

@@ -24,6 +24,8 @@ from ..render.drawing import figure_png
 from ..render.film import film_gif, film_strip
 from ..render.page import Page
 from ..training.settings import Training
+from .bucketing import bucketed
+from .derived_arguments import require_derived
 from .film_errors import FilmErrors, baselines, batches
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import SequenceTask, Share
@@ -66,13 +68,7 @@ class VideoPrediction(SequenceTask[Film]):
         self.data, self.spec, self.past, self.horizon = data, model, past, horizon
         self.validation, self.test, self.training, self.baselines = validation, test, training, baselines
         self._size: tuple[int, ...] = ()
-        for key in ("size", "horizon"):
-            if key not in model.cls.signature():
-                message = f"the model '{model.cls.name}' does not forecast frames"
-                raise ArgumentError(message, hint="choose one that does: field-forecaster", path=("model",))
-            if key in model.arguments:
-                hint = "leave it out: set horizon of the task"
-                raise ArgumentError(f"'{key}' follows from task and data", hint=hint, path=("model", key))
+        require_derived(model, ("size", "horizon"), "forecast frames", "field-forecaster", "horizon")
 
     def same(self, item: Film) -> bytes:
         return item.frames.numpy().tobytes()
@@ -101,10 +97,7 @@ class VideoPrediction(SequenceTask[Film]):
     def batches(
         self, items: Sequence[Film], batch_size: int | Literal["all"], shuffle: bool, session: Session
     ) -> LengthBuckets:
-        windows, group = FilmWindows(items, self.past, self.horizon), session.processes
-        return LengthBuckets(
-            windows, batch_size, seed=session.seed, shuffle=shuffle, rank=group.rank, world=group.count
-        )
+        return bucketed(FilmWindows(items, self.past, self.horizon), batch_size, shuffle, session)
 
     def fit(self, session: Session, folder: RunFolder) -> None:
         super().fit(session, folder)

@@ -45,7 +45,7 @@ def command(
     gatefield attack runs/digits-1 --method pgd --epsilon 4 --out attack.html
     gatefield attack runs/mine cat.jpg --method minimum-norm --target dog --json
     """
-    from ...tasks import attacking
+    from ...tasks import attacking, attacking_page
     from ...tasks.explaining import place_for
     from ...tasks.run import load
 
@@ -54,10 +54,10 @@ def command(
     contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
     attacked = attacking.attack(loaded, contents, method, epsilon, target, count, console)
     if path is not None:
-        attacking.page(loaded, attacked).write(path)
+        attacking_page.page(loaded, attacked).write(path)
     if as_json:
         console.json(attacked.to_dict() | ({} if path is None else {"out": str(path)}))
         return
-    console.result(attacking.describe(attacked))
+    console.result(attacking_page.describe(attacked))
     if path is not None:
         console.result(str(path))

@@ -20,7 +20,11 @@ from ..main import Verb
     help="Of pictures: codes, filters, features, maximize, lesion, landscape, flow, histograms. Of sequences: gates, "
     "units, attention, lags, landscape, flow, histograms.  [default: all that it allows]",
 )
-@click.option("--layer", metavar="NAME", help="The layer to look at, as 'gatefield show RUN' names it.")
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="The layer to look at; to a wrong name the nearest are told.  [default: each section's own choice]",
+)
 @click.option(
     "--count", metavar="N", type=click.IntRange(min=1), help="Pictures or sequences.  [default: 500, or 48 sequences]"
 )

@@ -35,6 +35,7 @@ from ..main import Verb
 @click.option(
     "--beam", type=click.IntRange(min=1), metavar="W", help="Search for the likeliest text, W at a time, not by chance."
 )
+@click.option("--tree", metavar="FILE", help="Draw all that the beam followed, after few symbols, into a PNG file.")
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a text, with its log-probability.")
 @click.pass_obj
@@ -49,6 +50,7 @@ def command(
     seed: int | None,
     count: int,
     beam: int | None,
+    tree: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -61,14 +63,20 @@ def command(
     gatefield generate runs/shakespeare-1 --count 3 --seed 7 --json
     gatefield generate runs/wikitext2-1 --prompt "The river" --length 50 --top-p 0.9
     gatefield generate runs/wikitext2-1 --prompt "The river" --length 20 --beam 8
+    gatefield generate runs/shakespeare-1 --prompt "ROMEO" --length 8 --beam 4 --tree searched.png
     """
     chance = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--seed": seed}
-    decoder = _decoder(chance, count, beam)
+    if tree is not None and beam is None:
+        raise InputError("only a beam grows a tree", hint="give --beam 4, for example, or leave --tree out")
+    chosen = _decoder(chance, count, beam)
     from ...decoding.decoder import Decoder
-    from ...tasks.generating import generate
+    from ...tasks.explaining import place_for
+    from ...tasks.generating import generate, search_tree
     from ...tasks.language_modelling import LanguageModelling
     from ...tasks.run import load
 
+    decoder = Decoder.from_config(chosen, ("decoder",))
+    picture = None if tree is None else place_for(tree, "tree.png", (".png",))
     loaded = load(run, device=device, console=console)
     task = loaded.task
     if not isinstance(task, LanguageModelling):
@@ -84,15 +92,9 @@ def command(
 
     if told:
         tell(prompt)
-    found = generate(
-        task.network,
-        task.codec,
-        Decoder.from_config(decoder, ("decoder",)),
-        prompt,
-        length,
-        count,
-        tell if told else None,
-    )
+    if picture is not None:
+        search_tree(task.network, task.codec, decoder, prompt, length).draw(picture)
+    found = generate(task.network, task.codec, decoder, prompt, length, count, tell if told else None)
     if told:
         tell("\n")
         return

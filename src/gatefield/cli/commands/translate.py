@@ -25,9 +25,10 @@ from ..main import Verb
     "--must-contain",
     multiple=True,
     metavar="PHRASE",
-    help="A phrase that each translation has to have, in the other language; again for another.",
+    help="A phrase that each translation has to have, as inside a text of the other language; again for another.",
 )
 @click.option("--attention", metavar="FILE", help="Draw where the network looked, for one text, into a PNG file.")
+@click.option("--tree", metavar="FILE", help="Draw all that the search followed, for one text, into a PNG file.")
 @click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a text.")
 @click.pass_obj
@@ -39,6 +40,7 @@ def command(
     n_best: int | None,
     must_contain: tuple[str, ...],
     attention: str | None,
+    tree: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -51,13 +53,18 @@ def command(
     gatefield translate runs/multi30k-1 captions.de --beam 5 > captions.en
     gatefield translate runs/multi30k-1 "Ein Hund rennt." --must-contain puppy
     gatefield translate runs/multi30k-1 "Ein Hund rennt." --n-best 3 --attention looked.png
+    gatefield translate runs/multi30k-1 "Ein Hund rennt." --beam 3 --tree searched.png
     """
     from ...tasks.explaining import place_for
     from ...tasks.run import load
     from ...tasks.translating import draw_alignment, searching
     from ...tasks.translation import Translation
 
-    picture = None if attention is None else place_for(attention, "attention.png", (".png",))
+    pictures = {
+        option: place_for(file, f"{option.removeprefix('--')}.png", (".png",))
+        for option, file in (("--attention", attention), ("--tree", tree))
+        if file is not None
+    }
     loaded = load(run, device=device, console=console)
     task = loaded.task
     if not isinstance(task, Translation):
@@ -66,12 +73,18 @@ def command(
     contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
     decoder = searching(task.decoder, beam, n_best)
     answers = task.predict(loaded.session, contents, decoder=decoder, must_contain=must_contain)
-    if picture is not None:
+    if pictures:
         answers = list(answers)
         if len(answers) != 1:
-            message = f"--attention draws one text, and {len(answers)} are given"
-            raise InputError(message, hint="give one text, or leave --attention out")
-        draw_alignment(task.looked(answers[0]["source"], answers[0]["hypotheses"][0]["symbols"]), picture)
+            option = next(iter(pictures))
+            message = f"{option} draws one text, and {len(answers)} are given"
+            raise InputError(message, hint=f"give one text, or leave {option} out")
+        source = answers[0]["source"]
+        if "--attention" in pictures:
+            looked = task.looked(source, answers[0]["hypotheses"][0]["symbols"])
+            draw_alignment(looked, pictures["--attention"])
+        if "--tree" in pictures:
+            task.searched(source, decoder, must_contain).draw(pictures["--tree"])
     for answer in answers:
         if as_json:
             console.json(answer)

@@ -30,9 +30,10 @@ class CsvSeries(SeriesReader):
     the dates leave out are put in and treated as missing values; of rows with the same date the last one counts; rows
     out of order are sorted. The notes tell what was done.
 
-    A missing value (an empty cell, NA, NaN, null, ?) is filled by the rule ``missing``: ``interpolate`` puts it on the
-    straight line between its neighbors, ``forward`` repeats the last value before it and so never looks ahead, ``drop``
-    leaves the step out, ``refuse`` stops. The first two leave out the steps before all columns have begun.
+    A missing value (an empty cell, NA, NaN, null, ?) is filled by the rule ``missing``: ``forward`` repeats the last
+    value before it and so never looks ahead, ``interpolate`` puts it on the straight line between its neighbors, which
+    tells a back-test a little of what comes, ``drop`` leaves the step out, ``refuse`` stops. The first two leave out
+    the steps before all columns have begun.
 
     Args:
         path: the file.
@@ -54,7 +55,7 @@ class CsvSeries(SeriesReader):
         date_format: str | None = None,
         columns: list[str] | None = None,
         covariates: Sequence[str] = (),
-        missing: Rule = "interpolate",
+        missing: Rule = "forward",
         decimal: Literal[".", ","] = ".",
     ) -> None:
         self.path, self.date, self.date_format, self.columns = path, date, date_format, columns
@@ -153,7 +154,9 @@ class CsvSeries(SeriesReader):
         last: dict[datetime.datetime, int] = {times[row]: row for row in order}  # of equal dates the last row
         if len(last) < len(times):
             twice = next(times[b] for a, b in itertools.pairwise(order) if times[a] == times[b])
-            notes.append(f"{len(times) - len(last)} rows repeat a date, first {text(twice)}: the last one counts")
+            again = len(times) - len(last)
+            rows_repeat = "1 row repeats" if again == 1 else f"{again} rows repeat"
+            notes.append(f"{rows_repeat} a date, first {text(twice)}: the last one counts")
         distinct, numbers = list(last), numbers[list(last.values())]
         frequency = Frequency.of(distinct)
         places = [frequency.between(distinct[0], time) for time in distinct] if frequency else []
@@ -167,7 +170,9 @@ class CsvSeries(SeriesReader):
         stamps = [text(frequency.add(distinct[0], step)) for step in range(len(grid))]
         if len(grid) > len(steps):
             first = next(stamps[a + 1] for a, b in itertools.pairwise(steps) if b > a + 1)
-            notes.append(f"{len(grid) - len(steps)} steps are not in the file, first {first}")
+            left_out = len(grid) - len(steps)
+            are = "1 step is" if left_out == 1 else f"{left_out} steps are"
+            notes.append(f"{are} not in the file, first {first}")
         return frequency, stamps, grid
 
 

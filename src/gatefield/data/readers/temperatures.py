@@ -12,7 +12,7 @@ class Temperatures(TimeSeriesFile):
     Args:
         path: the folder of the file, or the file.
 
-    The file leaves out the last days of 1984 and 1988; they are interpolated.
+    The file leaves out the last days of 1984 and 1988; they repeat the day before.
 
     Reference: Australian Bureau of Meteorology.
     """

@@ -70,6 +70,9 @@ class SentencePiece(Tokenizer):
             ) from error
         self._take(model.getvalue())
 
+    def inside(self, phrase: str) -> list[str]:
+        return self.tokens(f" {phrase}") if phrase else []  # a word inside a text begins with the space before it
+
     def cut(self, text: str) -> list[str]:
         processor = self._ready()
         tokens: list[str] = []

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...core.configurable import Configurable
 from ...core.errors import ArgumentError, InputError
+from ...core.seeding import generator
 from .victim import Victim
 
 
@@ -58,6 +59,17 @@ def whole_pixels(changed: Tensor, raw: Tensor) -> Tensor:
     """``changed`` as an image file can hold it: uint8, each change rounded towards none, so that budgets are kept."""
     original = raw.to(torch.float32)
     return (original + (changed - original).trunc()).clamp(0, 255).to(torch.uint8)
+
+
+def noise_as_long(victim: Victim, changed: Tensor, raw: Tensor, seed: int = 0) -> Tensor:
+    """``raw`` with Gaussian noise as long, row by row, as an attack's change; what is clipped at the bounds is lost.
+
+    x + |x' - x|_2 n / |n|_2
+    """
+    x = raw.to(torch.float32)
+    n = torch.randn(x.shape, generator=generator(seed, "noise")).to(x)
+    scale = (changed - x).flatten(1).norm(dim=1) / n.flatten(1).norm(dim=1).clamp(min=1e-12)
+    return victim.clipped(x + scale.view(-1, *[1] * (x.dim() - 1)) * n)
 
 
 def _within(victim: Victim, raw: Tensor) -> Tensor:

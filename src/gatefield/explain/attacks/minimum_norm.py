@@ -41,8 +41,7 @@ class MinimumNorm(Attack):
         if len(x) == 0:
             return x
         if target is None:
-            probabilities = victim.criterion.probabilities(victim.outputs(x))
-            target = probabilities.scatter(1, labels[:, None], -1.0).argmax(1)
+            target = victim.probabilities(x).scatter(1, labels[:, None], -1.0).argmax(1)
         return torch.cat([self._row(victim, row, wanted) for row, wanted in zip(x.split(1), target.split(1))])
 
     def _row(self, victim: Victim, x: Tensor, wanted: Tensor) -> Tensor:

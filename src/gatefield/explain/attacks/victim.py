@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ...core.errors import ArgumentError, InputError
 from ...functional.layer_outputs import evaluating
+from ..input_size import told_of_size
 from ..true_gradients import true_gradients
 
 
@@ -64,13 +65,21 @@ class Victim:
         self.model, self.prepare, self.criterion, self.bounds = model, prepare, criterion or Softmax(), bounds
 
     def outputs(self, raw: Tensor) -> Tensor:
-        """The network's outputs for raw inputs, without gradients."""
-        with evaluating(self.model), torch.no_grad():
+        """The network's outputs for raw inputs, without gradients.
+
+        Raises:
+            InputError: inputs of another size than the network takes.
+        """
+        with evaluating(self.model), told_of_size(self.model, raw), torch.no_grad():
             return self.model(self.prepare(raw))
+
+    def probabilities(self, raw: Tensor) -> Tensor:
+        """What the network thinks of raw inputs, (rows, classes)."""
+        return self.criterion.probabilities(self.outputs(raw))
 
     def predictions(self, raw: Tensor) -> Tensor:
         """The likeliest class of each row, int64."""
-        return self.criterion.probabilities(self.outputs(raw)).argmax(-1)
+        return self.probabilities(raw).argmax(-1)
 
     def gradient(self, raw: Tensor, value: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """``value`` of the outputs, a scalar, and its gradient with respect to ``raw``.

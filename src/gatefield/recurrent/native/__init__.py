@@ -71,6 +71,7 @@ class Sequence(ctypes.Structure):
         ("tile_rows", ctypes.c_int32),
         ("tile_size", ctypes.c_int32),
         ("threads", ctypes.c_int32),
+        ("team", ctypes.c_int32),
         ("totals", ctypes.c_void_p),
         ("total_size", ctypes.c_int64),
         ("frames", ctypes.c_void_p),

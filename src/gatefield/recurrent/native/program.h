@@ -14,6 +14,7 @@ static int omp_get_num_threads() { return 1; }
 
 #include "convolution.h"
 #include "elementwise.h"
+#include "team.h"
 
 namespace {
 
@@ -74,7 +75,7 @@ struct Sequence {
   const Operand* operands;
   const i64 *active, *offsets;  // rows that move at each step, and all that moved before
   i64 steps, batch;
-  int32_t reverse, ahead, tile_rows, tile_size, threads;  // ahead: steps of a PRODUCT_AHEAD
+  int32_t reverse, ahead, tile_rows, tile_size, threads, team;  // ahead: steps of a PRODUCT_AHEAD
   void* totals;  // (threads, total_size), zeros
   i64 total_size;
   const Frame* frames;  // of the convolutions
@@ -87,12 +88,15 @@ struct Sequence {
   i64 weight_count;
 };
 
+constexpr i64 LARGE = 1 << 19;  // bytes of weights
+
 template <class T>
 struct Worker {
   const Sequence& q;
   i64 first, last;  // rows
   T *tile, *totals;
   T* rounded;  // rows of a product
+  Team* team;  // null: this thread is alone with its rows
   std::vector<Convolution<T>>& frames;
   std::vector<Rows<T>>& now;  // where every operand lies at this step
 
@@ -109,6 +113,8 @@ struct Worker {
   i64 moving(i64 t) const { return std::max<i64>(0, std::min(last, q.active[t]) - first); }
 
   static bool is_product(const Instruction& i) { return i.op <= ROUNDED_PRODUCT_AHEAD; }
+  // Whether a product has weights that it pays to keep in the caches of several processors.
+  static bool is_large(const Instruction& i) { return i.n * i.number * sizeof(T) >= LARGE; }
   static bool is_ahead(const Instruction& i) { return i.op == PRODUCT_AHEAD || i.op == ROUNDED_PRODUCT_AHEAD; }
 
   // Steps whose rows follow one another in memory are one product: a batch of one row uses its weights eight times.
@@ -125,22 +131,29 @@ struct Worker {
         for (i64 r = 0; r < moving(t); r++, out += depth) G::round_row(a.at + r * a.row, (i64)i.number, out);
       }
     }
-    for (i64 j = 0; j < i.n; j += G::PANEL)
-      for (i64 d = 0; d < depth; d += G::DEPTH) {
-        bool from_zero = d == 0 && i.c < 0;
-        const Operand& onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
-        for (i64 t = t0, done = 0; t < t1;) {
-          i64 m = moving(t);
-          Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
-          for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
-            m += moving(t);
-          if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
-          G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
-                           packed + (j * depth + d * G::PANEL) / G::PER, from_zero ? nullptr : start.at + j, start.row,
-                           c.at + j, c.row);
-          done += m;
+    auto panels = [&](i64 begin, i64 end) {
+      for (i64 j = begin * G::PANEL; j < std::min<i64>(i.n, end * G::PANEL); j += G::PANEL)
+        for (i64 d = 0; d < depth; d += G::DEPTH) {
+          bool from_zero = d == 0 && i.c < 0;
+          const Operand& onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
+          for (i64 t = t0, done = 0; t < t1;) {
+            i64 m = moving(t);
+            Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
+            for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
+              m += moving(t);
+            if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
+            G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
+                             packed + (j * depth + d * G::PANEL) / G::PER, from_zero ? nullptr : start.at + j, start.row,
+                             c.at + j, c.row);
+            done += m;
+          }
         }
-      }
+    };
+    i64 count = (i.n + G::PANEL - 1) / G::PANEL;
+    if (team && is_large(i))
+      team->share(count, panels);
+    else
+      panels(0, count);
   }
 
   void product(const Instruction& i, i64 t0, i64 t1) const {
@@ -274,21 +287,43 @@ void pack(const Weights& w, const void* weights, void* packed) {
 }
 
 template <class T>
+void run_rows(const Sequence& q, int k, i64 first, i64 last, Team* team) {
+  i64 tile = (std::max(1, q.tile_size) * (i64)q.tile_rows + 15) / 16 * 16;
+  size_t size = (tile + Worker<T>::rounded_size(q, last - first)) * sizeof(T);
+  T* memory = (T*)aligned_alloc(64, (size + 127) / 64 * 64);
+  std::vector<Convolution<T>> frames(q.frames, q.frames + q.frame_count);
+  std::vector<Rows<T>> now(q.operand_count);
+  Worker<T>{q, first, last, memory, (T*)q.totals + k * q.total_size, memory + tile, team, frames, now}.run();
+  free(memory);
+}
+
+// A team for few rows and large weights.
+template <class T>
+void run_together(const Sequence& q) {
+  Team team(q.team);
+#pragma omp parallel num_threads(q.team)
+  {
+#pragma omp single
+    team.gather(omp_get_num_threads());
+    if (int k = omp_get_thread_num()) {
+      team.follow(k);
+    } else {
+      run_rows<T>(q, 0, 0, q.batch, &team);
+      team.dismiss();
+    }
+  }
+}
+
+template <class T>
 void run_bound(const Sequence& q) {
   i64 bounds[257];
   int threads = std::min(q.threads, 256);
+  auto large = [](const Instruction& i) { return Worker<T>::is_product(i) && Worker<T>::is_large(i); };
+  if (threads == 1 && q.team > 1 && std::any_of(q.instructions, q.instructions + q.count, large)) return run_together<T>(q);
   share_rows(q, threads, bounds);
 #pragma omp parallel num_threads(threads) if (threads > 1)
-  for (int k = omp_get_thread_num(); k < threads; k += omp_get_num_threads()) {
-    i64 rows = bounds[k + 1] - bounds[k], tile = (std::max(1, q.tile_size) * (i64)q.tile_rows + 15) / 16 * 16;
-    T* memory = (T*)aligned_alloc(64, ((tile + Worker<T>::rounded_size(q, rows)) * sizeof(T) + 127) / 64 * 64);
-    T* totals = (T*)q.totals + k * q.total_size;
-    std::vector<Convolution<T>> frames(q.frames, q.frames + q.frame_count);
-    std::vector<Rows<T>> now(q.operand_count);
-    if (rows > 0)
-      Worker<T>{q, bounds[k], bounds[k + 1], memory, totals, memory + tile, frames, now}.run();
-    free(memory);
-  }
+  for (int k = omp_get_thread_num(); k < threads; k += omp_get_num_threads())
+    if (bounds[k] < bounds[k + 1]) run_rows<T>(q, k, bounds[k], bounds[k + 1], nullptr);
 }
 
 template <class T>
