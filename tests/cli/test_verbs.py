@@ -99,6 +99,12 @@ def test_show_a_model_and_a_run(digits_run):
     assert "61,706" in gatefield("show", "lenet5").out
     assert json.loads(gatefield("show", "vgg16", "--json").out)["parameters"] == 138_357_544
     assert json.loads(gatefield("show", "resnet20", "--json").out)["input_shape"] == [3, 32, 32]
+    tcn = json.loads(gatefield("show", "tcn", "--json").out)
+    assert tcn["layers"][-1]["receptive_field"] == tcn["input_shape"][:1] == [1 + 2 * 6 * 255]
+    assert json.loads(gatefield("show", "tcn", "--input", "50x3", "--json").out)["input_shape"] == [50, 3]
+    for name, message in (("language-model", "numbers alone"), ("sequence-predictor", "recurrent layers")):
+        refused = gatefield("show", name)
+        assert refused.code == 2 and message in refused.err and "hint:" in refused.err
     run = json.loads(gatefield("show", digits_run, "--json").out)
     assert run["parameters"] == 64 * 10 + 10
     mlp = json.loads(gatefield("show", "mlp", "hidden=[7,5]", "--input", "1x2x3", "--classes", 4, "--json").out)

@@ -49,7 +49,7 @@ class TestModels(ModuleContract):
             module(case.batch(1, torch.float32))
         counts = counter.get_flop_counts()
         for row in summarize(module, case.input_shape).layers:
-            if row.kind in {"Conv2d", "Linear"}:
+            if row.kind in {"Conv2d", "PointwiseConvolution", "Linear"}:
                 assert 2 * row.multiply_adds == sum(counts[f"{type(module).__name__}.{row.name}"].values())
 
 

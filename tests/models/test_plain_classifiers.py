@@ -52,6 +52,13 @@ def test_parameters():
     assert parameters(MnistCNN((1, 28, 28), 10)) == 260 + 5_020 + 3_210
 
 
+def test_edges_of_the_deep_autoencoder():
+    """Catalogue 20: 784-1000-500-250-30-250-500-1000-784 has 2.8 million weights on its edges."""
+    with torch.device("meta"):
+        net = MLP((784,), 784, hidden=[1000, 500, 250, 30, 250, 500, 1000])
+    assert sum(layer.weight.numel() for layer in net.modules() if isinstance(layer, nn.Linear)) == 2_833_000
+
+
 def test_mlp_is_its_equation():
     net = MLP((2, 3), 4, hidden=[7, 5], activation="tanh").double()
     x = torch.randn(6, 2, 3, generator=SOURCE, dtype=torch.float64)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from gatefield.models.sequence.tcn import TCN
 from gatefield.models.summary import summarize
 from gatefield.models.vision.lenet5 import LeNet5
 
@@ -183,3 +184,16 @@ def test_table():
     assert "lenet5" in lines[0]
     assert any(line.split() == ["features.c1", "Conv2d", "6x28x28", "156", "117,600", "5x5"] for line in lines)
     assert lines[-1].split() == ["total", "61,706", "416,520"]
+
+
+@pytest.mark.parametrize("kernel_size", [2, 5])
+def test_a_network_in_time_sees_steps(kernel_size):
+    """1 + (k - 1) (1 + 1 + 2 + 2) after two blocks, and 1 + 2 (k - 1) of the first alone; weights are counted a step."""
+    net = TCN(3, 4, [6, 5], kernel_size)
+    summary = summarize(net, (30, 3), sequence=True)
+    fields = {row.name: row.receptive_field for row in summary.layers}
+    assert fields["encoder.blocks.block1.activation"] == (1 + 2 * (kernel_size - 1),)
+    assert fields["classifier"] == (net.receptive_field,) == (1 + 6 * (kernel_size - 1),)
+    weights = kernel_size * (3 * 6 + 6 * 6 + 6 * 5 + 5 * 5) + 3 * 6 + 6 * 5 + 5 * 4
+    assert summary.multiply_adds == 30 * weights
+    assert summary.parameters == sum(row.parameters for row in summary.layers)

@@ -75,7 +75,8 @@ def convolution_weight_gradient(
     """
     axes = len(kernel)
     padded = pad_axes(x, [(cells, cells) for cells in per_axis(padding, axes)])
-    full = correlation(padded.transpose(0, 1), gradient.transpose(0, 1), stride=dilation, dilation=stride).transpose(0, 1)
+    full = correlation(padded.transpose(0, 1), gradient.transpose(0, 1), stride=dilation, dilation=stride)
+    full = full.transpose(0, 1)
     # cells at the end that no window reached would make further taps
     for axis, taps in enumerate(kernel, start=2):
         full = full.narrow(axis, 0, taps)

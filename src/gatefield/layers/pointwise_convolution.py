@@ -47,7 +47,7 @@ def convolution(
     groups: int = 1,
     bias: bool = True,
 ) -> nn.Conv2d:
-    """``nn.Conv2d`` with the same arguments, or the `PointwiseConvolution` that is equal to it where it has a stride."""
+    """``nn.Conv2d`` of the same arguments; where it would be 1x1 with a stride, the equal `PointwiseConvolution`."""
     if kernel_size in (1, (1, 1)) and stride not in (1, (1, 1)) and not isinstance(padding, str):
         return PointwiseConvolution(in_channels, out_channels, stride, padding, groups, bias)
     return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)

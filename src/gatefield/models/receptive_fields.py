@@ -21,6 +21,8 @@ _POOLING = re.compile(r"(max|avg)_pool\dd(_with_indices)?$")
 _ADAPTIVE = re.compile(r"_?adaptive_(max|avg)_pool\dd$")
 _PRODUCTS = {"mm", "addmm"}  # what a fully connected layer becomes
 _BATCHED_PRODUCTS = {"bmm", "baddbmm"}  # what attention becomes: every position reads every other
+_CONSTANTS = {"new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like"}
+_EXCHANGES = {"transpose", "permute"}
 _REDUCTIONS = {"mean", "sum", "amax", "logsumexp"}
 
 _Fields = tuple[ReceptiveField | None, ...]
@@ -43,11 +45,13 @@ class ReceptiveFields(TorchDispatchMode):
 
     Args:
         x: the input (batch, channels, spatial axes...), or (batch, features), whose one axis is the features.
+        sequence: x is (batch, time, features); its one axis is time, and layers may exchange the last two axes.
     """
 
-    def __init__(self, x: Tensor) -> None:
+    def __init__(self, x: Tensor, sequence: bool = False) -> None:
         super().__init__()
-        self.batch, self.sizes = x.shape[0], tuple(x.shape[2:] if x.dim() > 2 else x.shape[1:])
+        self.sequence = sequence
+        self.batch, self.sizes = x.shape[0], tuple(x.shape[2:] if x.dim() > 2 and not sequence else x.shape[1:2])
         self.whole = tuple(ReceptiveField(size, start=Fraction(size - 1, 2)) for size in self.sizes)
         self._traces: Any = WeakTensorKeyDictionary()
         self._traces[x] = _Trace(tuple(ReceptiveField() for _ in self.sizes), flat=x.dim() == 2)
@@ -64,7 +68,7 @@ class ReceptiveFields(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._traces]
-        if inputs:
+        if inputs and func.overloadpacket.__name__ not in _CONSTANTS:
             trace = functools.reduce(_Trace.join, [self._traces[tensor] for tensor in inputs])
             for output in tree_leaves(result):
                 if isinstance(output, Tensor):
@@ -72,6 +76,10 @@ class ReceptiveFields(TorchDispatchMode):
         return result
 
     def _after(self, name: str, args: Sequence[Any], output: Tensor, trace: _Trace) -> _Trace:
+        if self.sequence and name in _EXCHANGES:
+            return trace
+        if self.sequence and name == "cat" and args[1] in (output.dim() - 1, -1):
+            return _Trace(self._lengthened(args[0], trace.fields), trace.flat)
         if name in _BATCHED_PRODUCTS or (trace.flat and name in _PRODUCTS | _REDUCTIONS):
             return _Trace(self.whole, trace.flat)
         source = args[0]
@@ -103,6 +111,14 @@ class ReceptiveFields(TorchDispatchMode):
         pairs = list(zip(args[1][::2], args[1][1::2]))[: len(fields)]  # the last axis comes first
         pairs += [(0, 0)] * (len(fields) - len(pairs))
         return tuple(field and field.through(Window(1, padding=pair)) for field, pair in zip(fields, reversed(pairs)))
+
+    def _lengthened(self, parts: Sequence[Tensor], fields: _Fields) -> _Fields:
+        """What stands beside a sequence in time, the past before its first step, is as padding."""
+        seen = [number for number, part in enumerate(parts) if part in self._traces]
+        if len(seen) > 1:
+            return (None,) * len(fields)
+        before, after = (sum(part.shape[-1] for part in side) for side in (parts[: seen[0]], parts[seen[0] + 1 :]))
+        return tuple(field and field.through(Window(1, padding=(before, after))) for field in fields)
 
     def _pooled(self, args: Sequence[Any], fields: _Fields) -> _Fields:
         kernels = self._last(args[1])

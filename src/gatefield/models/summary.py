@@ -74,25 +74,28 @@ class Summary:
         return "\n".join(line.rstrip() for line in body)
 
 
-def summarize(model: nn.Module, input_shape: Sequence[int], name: str = "") -> Summary:
+def summarize(model: nn.Module, input_shape: Sequence[int], name: str = "", sequence: bool = False) -> Summary:
     """Count ``model``, layer by layer in the order in which they run, as in evaluation.
 
     The pass runs on torch's meta device: it computes shapes only, so a network of any size takes no memory, wherever
-    its parameters are. The model's modes are restored and its hooks removed, also after an error.
+    its parameters are. Networks on sequences look at lengths, which are numbers, and run where they are. The model's
+    modes are restored and its hooks removed, also after an error.
 
     Args:
         model: any module that maps one tensor to one tensor.
         input_shape: shape of one input without the batch.
         name: what to call it; by default the model's own name.
+        sequence: the input is (time, features), and receptive fields are steps of time.
     """
     rows: list[LayerRow] = []
     seen: set[int] = set()
-    tensors = {key: tensor.to("meta") for key, tensor in _tensors(model)}
+    tensors = {key: tensor if sequence else tensor.to("meta") for key, tensor in _tensors(model)}
+    device = next(iter(tensors.values())).device if tensors else "meta"
     own = {module: [id(p) for p in module.parameters(recurse=False)] for module in model.modules()}
     sizes = {id(parameter): parameter.numel() for parameter in model.parameters()}
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.get_default_dtype())
-    x = torch.zeros(1, *input_shape, dtype=dtype, device="meta")
-    fields = ReceptiveFields(x)
+    x = torch.zeros(1, *input_shape, dtype=dtype, device=device)
+    fields = ReceptiveFields(x, sequence)
 
     def note(path: str, module: nn.Module, inputs: tuple[Any, ...], result: Any) -> None:
         output = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))

@@ -16,7 +16,7 @@ from ..main import Verb
     "--input",
     "input_shape",
     metavar="CxHxW",
-    help="Shape of one input.  [default: as in the paper, or the run's data]",
+    help="Shape of one input; TIMExFEATURES of a sequence.  [default: as in the paper, or the run's data]",
 )
 @click.option("--classes", type=click.IntRange(min=1), help="Number of classes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -54,6 +54,11 @@ class TCN(Model):
         self.output = output
         self.encoder = TemporalConvolutionEncoder(features, channels, kernel_size, dropout)
         self.classifier = nn.Linear(self.encoder.width, classes)
+
+    @classmethod
+    def standard(cls, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Pixels of a digit, one at a time (section 4.2)."""
+        return {"features": 1, "classes": 10}
 
     @classmethod
     def sequence_examples(cls) -> list[SequenceExample]:
