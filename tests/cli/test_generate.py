@@ -44,6 +44,18 @@ def test_what_is_told_as_it_is_made_is_what_json_says(run):
     assert answer["log_probability"] < 0
 
 
+def test_the_tree_of_the_search_as_a_picture(run, tmp_path):
+    picture = tmp_path / "searched.png"
+    arguments = ("generate", run, "--prompt", "The", "--length", 6, "--beam", 3)
+    outcome = gatefield(*arguments, "--tree", picture)
+    assert (outcome.code, outcome.out) == (0, gatefield(*arguments).out)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "only a beam grows a tree" in refused("generate", run, "--tree", tmp_path / "other.png")
+    long = ("generate", run, "--length", 300, "--beam", 3, "--tree", tmp_path / "other.png")
+    assert "cannot be drawn" in refused(*long)
+    assert not (tmp_path / "other.png").exists()
+
+
 def test_several_texts(run):
     outcome = gatefield("generate", run, "--length", 10, "--count", 3, "--json")
     texts = [json.loads(line)["text"] for line in outcome.out.splitlines()]

@@ -85,6 +85,18 @@ def test_attention_as_a_picture(run, tmp_path):
     assert not (tmp_path / "other.png").exists()
 
 
+def test_the_tree_of_the_search_as_a_picture(run, tmp_path):
+    picture = tmp_path / "searched.png"
+    outcome = gatefield("translate", run, "ein Hund", "--beam", 2, "--tree", picture)
+    assert (outcome.code, outcome.out) == (0, "a dog\n")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "is there already" in refused("translate", run, "ein Hund", "--tree", picture)
+    assert "--tree draws one text, and 2" in refused("translate", run, "a", "b", "--tree", tmp_path / "other.png")
+    both = ("--tree", tmp_path / "other.png", "--attention", tmp_path / "other.png")
+    assert "name the same file" in refused("translate", run, "ein Hund", *both)
+    assert not (tmp_path / "other.png").exists()
+
+
 def test_what_is_refused(run, tmp_path):
     assert "a beam of 2 cannot find 3" in refused("translate", run, "ein Hund", "--beam", 2, "--n-best", 3)
     assert "--beam" in refused("translate", run, "ein Hund", "--beam", 0)

@@ -133,7 +133,7 @@ files.write_atomically(pathlib.Path(sys.argv[1]), write)
 def test_killed_in_the_middle_of_a_write(tmp_path, instant):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path), instant], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), instant], check=False, timeout=600)
     assert done.returncode == -9
     assert path.read_bytes() == b"old"
     write_bytes(path, b"newer")

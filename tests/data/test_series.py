@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatefield.core.errors import DataError
+from gatefield.core.errors import ArgumentError, DataError
 from gatefield.data.calendar import calendar_features
 from gatefield.data.dates import parse_dates
 from gatefield.data.frequency import Frequency
@@ -191,6 +191,22 @@ def test_hints_that_help():
     assert "did you mean 'sales'" in refused("d,sales\n2024-01-01,1\n", columns=["sale"])
     with pytest.raises(DataError, match="line 2: not UTF-8"):
         CsvSeries(path="x").parse("v\ncafé\n".encode("latin-1"), "x")
+
+
+@pytest.mark.parametrize(
+    ("named", "key"),
+    [
+        ({"columns": ["v", "v"]}, "columns"),
+        ({"columns": ["v"], "covariates": ["v"]}, "covariates"),
+        ({"date": "d", "columns": ["d", "v"]}, "columns"),
+    ],
+)
+def test_a_column_has_one_part_to_play(named, key):
+    """Above all, a series cannot be known ahead of itself."""
+    with pytest.raises(ArgumentError, match="is named twice") as caught:
+        CsvSeries(path="x", **named)
+    assert caught.value.path == (key,)
+    assert "once" in str(caught.value.hint)
 
 
 def test_missing_file_is_named(tmp_path):

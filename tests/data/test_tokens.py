@@ -118,6 +118,19 @@ def test_pieces_of_words_are_learned_and_the_same_again():
     assert set(first.tokens(text)) <= set(first.symbols())
 
 
+def test_a_phrase_inside_a_text_is_words_of_its_own():
+    """Pieces of words tell whether a space comes before: a phrase must not be glued to the word before it."""
+    pytest.importorskip("sentencepiece")
+    for cls in (SentencePiece, Words, Characters):
+        own = _tokenizer(cls)
+        before = own.tokens("a dog")
+        assert own.text(before + own.inside("the hat")).endswith("the hat")
+        assert own.inside("") == []
+    pieces = _tokenizer(SentencePiece)
+    assert pieces.text(pieces.tokens("a dog") + pieces.inside("the hat")) == "a dog the hat"
+    assert pieces.inside("the hat") == pieces.tokens("sat the hat")[len(pieces.tokens("sat")) :]
+
+
 def test_damaged_pieces_are_refused(tmp_path):
     pytest.importorskip("sentencepiece")
     codec = TextCodec.fit(SentencePiece(pieces=40), LEARNED)

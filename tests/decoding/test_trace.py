@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 from steppers import TreeStepper
 
-from gatefield.decoding import Beam
-from gatefield.decoding.trace import Node
+from gatefield.decoding import Beam, Hypothesis
+from gatefield.decoding.decoder import Request
+from gatefield.decoding.trace import Node, Trace
 
 BEGIN, END = 0, 1
+
+
+def search(beam: Beam, model: TreeStepper, names: list[int], limit: int) -> tuple[list[list[Hypothesis]], Trace]:
+    state = model.start(names)
+    return beam.search(model, state, Request.of(state, BEGIN, END, limit))
 
 
 def strings(nodes: list[Node]) -> dict[tuple[int, ...], float]:

@@ -78,6 +78,38 @@ def test_the_network_comes_out_as_it_went_in(cls):
     assert not any(module._forward_hooks for module in victim.model.modules())
 
 
+class Fails(nn.Module):
+    """Raises ``error`` after ``good`` passes."""
+
+    def __init__(self, error: type[BaseException], good: int) -> None:
+        super().__init__()
+        self.error, self.left = error, good
+
+    def forward(self, y: Tensor) -> Tensor:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error("stop")
+        return y
+
+
+@pytest.mark.parametrize("good", [0, 1])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("cls", ATTACKS)
+def test_also_after_an_error_and_an_interruption(cls, error, good):
+    victim, images, labels = small()
+    model = victim.model
+    model.append(Fails(error, good))
+    model.train()
+    model[1].eval()
+    modes = [module.training for module in model.modules()]
+    with pytest.raises(error):
+        cls()(victim, images, labels)
+    assert modes == [module.training for module in model.modules()]
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+    assert torch.is_grad_enabled()
+
+
 @pytest.mark.parametrize("cls", ATTACKS)
 def test_changed_inputs_stay_within_the_bounds_and_the_rest_is_left_alone(cls):
     victim, images, labels = small()

@@ -12,6 +12,7 @@ from torch import nn
 from gatefield.core.errors import ArgumentError, InputError
 from gatefield.explain.gradient_flow import (
     GradientFlow,
+    LagFlow,
     gradient_by_layer,
     input_gradient_by_lag,
     state_gradient_by_lag,
@@ -20,6 +21,8 @@ from gatefield.explain.histograms import activation_histograms, gradient_histogr
 from gatefield.explain.landscape import Snapshots
 from gatefield.models.vision.mlp import MLP
 from gatefield.recurrent import LSTM, Elman, Recurrent, jacobian_norms, step_jacobians
+from gatefield.render.flow import gradient_by_lag_figure
+from gatefield.training.history import History
 
 X = torch.randn(32, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(32) % 4
@@ -237,6 +240,27 @@ def test_inputs_by_lag_are_the_gradient_turned_round():
 class Transposed(nn.Module):
     def forward(self, x):
         return x.transpose(1, 2)
+
+
+def test_over_training_the_reach_is_that_of_the_weights_of_the_epoch():
+    cell = Elman(1, 4, activation="relu").double()
+    with torch.no_grad():
+        cell.W.fill_(1)
+        cell.b.fill_(1)
+    layer, x = Recurrent(cell), torch.ones(1, 9, 1).double()
+    flow, records = LagFlow(lambda: state_gradient_by_lag(layer, x)), []
+    for epoch, radius in enumerate((0.5, 0.7, 0.9, 1.1, 1.3)):
+        with torch.no_grad():
+            cell.U.copy_(torch.eye(4) * radius)
+        flow.update(History(records=records))
+        assert flow.records[epoch].norm[:, 0].tolist() == pytest.approx([2 * radius**lag for lag in range(9)])
+        records = [*records, {"epoch": epoch + 1}]
+    flow.close()
+    assert list(flow.curves()) == ["epoch 0", "epoch 1", "epoch 3", "epoch 4"]
+    assert list(flow.curves(1)) == ["epoch 0"]
+    assert flow.curves()["epoch 4"] is flow.records[4]
+    assert LagFlow(lambda: pytest.fail("measured")).curves() == {}
+    assert len(gradient_by_lag_figure(flow.curves()).axes[0].lines) == 4
 
 
 def test_what_has_no_lag():

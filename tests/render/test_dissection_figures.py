@@ -14,7 +14,7 @@ from gatefield.render.filters import feature_map_figure, unit_figure
 from gatefield.render.flow import gradient_by_epoch_figure, gradient_by_lag_figure, gradient_by_layer_figure
 from gatefield.render.gates import gate_figure, saturation_figure
 from gatefield.render.histograms import histogram_figure
-from gatefield.render.layer_names import layer_name
+from gatefield.render.layer_names import layer_name, layer_names
 from gatefield.render.lesion import damage_figure, lesion_figure, path_figure
 from gatefield.render.page import Page
 from gatefield.render.scatter import class_scatter, nearest_free_cells, picture_scatter
@@ -157,6 +157,10 @@ def test_long_names_keep_their_end():
     assert layer_name("stages.stage1.block2.residual.conv1", 20) == "…ock2.residual.conv1"
     assert layer_name("stem") == "stem"
     assert len(layer_name("x" * 99, 20)) == 20
+    parts = [f"network.{part}.levels.0.directions.0.cell" for part in ("encoder.layer", "decoder")]
+    assert layer_names([*parts, "network.head"]) == ["encoder…0.cell", "decoder…0.cell", "network.head"]
+    assert layer_names(["a" * 30, "same", "same"], 20) == ["…" + "a" * 19, "same", "same"]
+    assert layer_names([]) == []
 
 
 @pytest.mark.parametrize(

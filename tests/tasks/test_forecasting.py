@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import pathlib
@@ -233,6 +234,22 @@ def test_several_series_and_covariates_known_ahead(tmp_path):
         assert len(run.task.answer(outlook)["forecast"]) == 6
     with pytest.raises(DataError, match="needs open for 6 steps ahead, and 3 are known"):
         run.task.forecast(run.session, horizon=5)
+
+
+def test_covariates_that_end_with_the_series_give_a_back_test_alone(tmp_path):
+    path = tmp_path / "open.csv"
+    rows = [f"{value:.3f},{step % 3}" for step, value in enumerate(values())]
+    path.write_text("\n".join(["sales,open", *rows]) + "\n")
+    told = io.StringIO()
+    settings = {"model": SMALL, "window": 12, "horizon": 3, "season": 12, "training": Training(epochs=1)}
+    own = Forecasting(data=CsvSeries(path=str(path), covariates=["open"]), **settings)
+    run = train(own, out=tmp_path / "run", console=Console(stderr=told))
+    lack = "the forecast needs open for 3 steps ahead, and 0 are known"
+    assert f"{lack}: there will be a back-test alone; add rows" in told.getvalue()
+    assert lack in (tmp_path / "run" / "report.html").read_text()
+    assert run.evaluate()["count"] > 0
+    with pytest.raises(DataError, match=lack):
+        run.task.forecast(run.session)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):

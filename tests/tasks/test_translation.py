@@ -392,10 +392,33 @@ def test_searching_widens_the_beam_only_where_it_must():
         searching(decoder, 2, 3)
 
 
+def test_the_tree_of_a_search_holds_what_it_found(run):
+    """Every hypothesis of the beam is a path in its tree, with the same probability; so is what phrases demand."""
+    own, target = run.task, run.task.codecs.target
+    for text, phrases in (("3 0", ()), ("2 1 3", ("zero one",))):
+        (found,) = translate(own.network, own.codecs, Beam(4, 4), [text], None, phrases)
+        tree = own.searched(text, Beam(4, 4), phrases)
+        said: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+        for node in tree.nodes[1:]:
+            before, total = said[node.parent]
+            said.append(((*before, node.token), total + node.log_probability))
+        paths = dict(said)
+        assert tree.chosen == (*found[0].symbols, target.vocabulary.end)
+        for one in found:
+            if one.finished:
+                total = paths[(*one.symbols, target.vocabulary.end)]
+                assert total == pytest.approx(one.log_probability, abs=1e-5)
+        assert tree.figure().axes
+    with pytest.raises(InputError, match="the decoder 'greedy' grows no tree") as caught:
+        own.searched("3", Greedy())
+    assert caught.value.hint
+
+
 def test_the_report_shows_examples_and_where_it_looked(run):
     page = run.report().read_text(encoding="utf-8")
     for expected in ("Examples", "Where it looked", "three", "Short and long texts", "copy of the source", "BLEU"):
         assert expected in page
+    assert page.count("How it searched") == 2  # the heading, and the list of headings
     assert page.count("weights of attention between") == 3
 
 

@@ -46,7 +46,7 @@ def test_two_processes_equal_one(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     run = subprocess.run(
         [*launch, str(PROGRAM), "distributed", str(tmp_path)],
-        capture_output=True, text=True, timeout=120, env=environment, check=False,
+        capture_output=True, text=True, timeout=600, env=environment, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     for rank in (0, 1):

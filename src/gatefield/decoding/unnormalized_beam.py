@@ -6,7 +6,6 @@ import itertools
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from ..core.arguments import PositiveInt
 from ..core.errors import ArgumentError, DivergenceError

@@ -185,6 +185,47 @@ def input_gradient_by_lag(
     return LagNorms(torch.arange(len(norms)), norms)
 
 
+class LagFlow:
+    """Watches, while a network is trained, how far back in time its gradient reaches (catalogue 155).
+
+        flow = LagFlow(lambda: state_gradient_by_lag(net.recurrent, x))
+        fit(..., recorders=[flow])
+        gradient_by_lag_figure(flow.curves())
+
+    As a recorder of the training loop it measures before the first epoch and after each; in a loop of one's own, where
+    `mark` says.
+
+    Args:
+        measure: what `state_gradient_by_lag` or `input_gradient_by_lag` finds in the network as it is, of the same
+            sequences every time.
+
+    Attributes:
+        records: epoch -> what was measured after it; 0: before the first.
+    """
+
+    def __init__(self, measure: Callable[[], LagNorms]) -> None:
+        self.records: dict[int, LagNorms] = {}
+        self._measure = measure
+
+    def mark(self, epoch: int) -> None:
+        """Measure, and keep it under ``epoch``."""
+        self.records[epoch] = self._measure()
+
+    def update(self, history: Any) -> None:
+        """Told by the training loop: ``history.records`` has grown, or training begins."""
+        self.mark(history.records[-1]["epoch"] if history.records else 0)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def curves(self, count: int = 4) -> dict[str, LagNorms]:
+        """The first record, the last, and others between, ``count`` in all: what a figure of curves takes."""
+        epochs = sorted(self.records)
+        last = max(len(epochs) - 1, 0)
+        chosen = sorted({round(k * last / max(count - 1, 1)) for k in range(count)}) if epochs else []
+        return {f"epoch {epochs[k]}": self.records[epochs[k]] for k in chosen}
+
+
 def _copy(values: Tensor) -> Tensor:
     """A copy by which a gradient can be asked for, also of values that depend on no parameter."""
     return values.clone() if values.requires_grad else values.detach().clone().requires_grad_()

@@ -10,7 +10,7 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
-from .layer_names import layer_name
+from .layer_names import layer_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def gradient_by_layer_figure(norms: Mapping[str, Mapping[str, float]]) -> Figure
         _line(axes, range(count), list(layers.values()), _COLORS[k % len(_COLORS)], name, marks=count <= 60)
     _logarithmic(axes, [value for layers in norms.values() for value in layers.values()])
     step = max(1, -(-count // 30))
-    axes.set_xticks(range(0, count, step), [layer_name(name) for name in names[::step]], rotation=45, ha="right")
+    axes.set_xticks(range(0, count, step), layer_names(names)[::step], rotation=45, ha="right")
     axes.tick_params(axis="x", labelsize=7.5, rotation_mode="anchor")
     axes.set_ylabel("norm of the gradient")
     if len(norms) > 1:
@@ -91,6 +91,8 @@ def gradient_by_lag_figure(curves: Mapping[str, tuple[Any, Any]], title: str = "
     Raises:
         ArgumentError: nothing to draw, or lags and norms of different lengths.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if not curves:
         raise ArgumentError("there is no curve to draw", hint="give at least one", path=("curves",))
     figure = style.blank(6.0, 3.6)
@@ -110,6 +112,7 @@ def gradient_by_lag_figure(curves: Mapping[str, tuple[Any, Any]], title: str = "
         everything += middle.tolist()
     _logarithmic(axes, everything)
     axes.set(xlabel="steps back", ylabel="norm")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     if len(curves) > 1:
         _legend(axes)
     return style.literal(figure)

@@ -10,7 +10,7 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
-from .layer_names import layer_name
+from .layer_names import layer_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,8 @@ def histogram_figure(histograms: Mapping[str, tuple[Any, Any]], title: str = "")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, (name, (counts, edges)) in zip(grid.T.flat, histograms.items()):
+    labels = layer_names(histograms)
+    for axes, label, (name, (counts, edges)) in zip(grid.T.flat, labels, histograms.items()):
         counts, edges = as_array(counts).astype(float), as_array(edges).astype(float)
         if len(edges) != len(counts) + 1:
             message = f"'{name}' has {len(counts)} counts and {len(edges)} edges"
@@ -48,7 +49,7 @@ def histogram_figure(histograms: Mapping[str, tuple[Any, Any]], title: str = "")
         axes.set_yticks([])
         axes.set_xticks([edges[0], edges[-1]], [f"{edges[0]:.2g}", f"{edges[-1]:.2g}"])
         axes.tick_params(labelsize=7.5, pad=2)
-        axes.set_ylabel(layer_name(name), rotation=0, ha="right", va="center", color=style.INK, size=8.5)
+        axes.set_ylabel(label, rotation=0, ha="right", va="center", color=style.INK, size=8.5)
     if title:
         figure.suptitle(title, x=0.01, ha="left", color=style.INK, size=10.5, weight="bold")
     return style.literal(figure)

@@ -10,7 +10,7 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
-from .layer_names import layer_name
+from .layer_names import layer_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def lesion_figure(names: Sequence[str], error: Any, whole: float) -> Figure:
     axes.axhline(whole, color=style.SECOND, linewidth=1.3)
     at = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
     axes.annotate("whole network", (1, whole), **at, color=style.SECOND, size=9, va="center")
-    axes.set_xticks(range(len(names)), [layer_name(name) for name in names], rotation=45, ha="right")
+    axes.set_xticks(range(len(names)), layer_names(names), rotation=45, ha="right")
     axes.tick_params(axis="x", labelsize=7.5, rotation_mode="anchor")
     axes.set_ylim(0, max(float(error.max()), whole, 0.01) * 1.08)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))

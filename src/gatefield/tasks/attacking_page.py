@@ -84,7 +84,10 @@ def _pictures(made: Page, attacked: Attacked) -> None:
         captions.append(f"{noise}\nwith noise as long")
     if images:
         made.heading("Before, what was added, after, and mere noise")
-        caption = "Below each what the network answers, and the probability that it gives to it."
+        caption = (
+            "Below each what the network answers, and the probability that it gives to it; pictures show changes "
+            "rounded to whole grey levels, answers are to those that are not."
+        )
         made.figure(picture_grid(images, captions, columns=4), caption, "pictures before and after the attack")
 
 

@@ -18,6 +18,7 @@ from ..data.windows import Scaling
 from ..functional.forecast_measures import naive_scale
 
 Level = Literal["last", "none"]
+ADD_ROWS = "add rows to the file that hold the date and the covariates alone"
 _WAVES = 3  # sine and cosine waves of the season that ARX is given
 
 
@@ -80,15 +81,19 @@ class Frame:
             DataError: it is of another kind, or its covariates do not reach far enough.
         """
         self.check(series)
-        reach = len(series.covariates) - len(series)
-        if self.covariate_names and reach < future:
-            names = ", ".join(self.covariate_names)
-            message = f"the forecast needs {names} for {future} steps ahead, and {reach} are known"
-            raise DataError(message, hint="add rows to the file that hold the date and the covariates alone")
+        if lack := self.lack(series, future):
+            raise DataError(lack, hint=ADD_ROWS)
         covariates = self.covariate_scaling(_known(series, self.calendar, future))
         first = self.frequency.distance(self.begin, series.stamps[0])
         inputs = torch.cat([covariates, waves(first + torch.arange(len(covariates)), self.season)], 1)
         return Table(self.scaling(series.values), covariates, inputs)
+
+    def lack(self, series: Series, future: int) -> str:
+        """What is missing for a forecast of ``future`` steps after ``series``; "" for nothing."""
+        reach = len(series.covariates) - len(series)
+        if not self.covariate_names or reach >= future:
+            return ""
+        return f"the forecast needs {', '.join(self.covariate_names)} for {future} steps ahead, and {reach} are known"
 
     def check(self, series: Series) -> None:
         """Raise unless ``series`` is of the kind this was measured on.

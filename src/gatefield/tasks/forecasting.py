@@ -32,7 +32,7 @@ from .explainable import Explainable
 from .explained_forecasts import ExplainableForecasts, forecast_reading
 from .fitting import fit_network
 from .forecast_baselines import Baselines
-from .forecast_frame import Frame, Level
+from .forecast_frame import ADD_ROWS, Frame, Level
 from .forecasting_page import PAST, compose, outlook_figure
 from .solving import Solved, require_no_training, solve_network
 from .task import Session, Task
@@ -181,6 +181,8 @@ class Forecasting(Task):
         for name, scale in zip(series.names, self._frame.scale):
             if scale == 0:
                 session.console.warn(f"'{name}' repeats itself exactly in training: MASE is not defined for it")
+        if lack := self._frame.lack(series, self.horizon):
+            session.console.warn(f"{lack}: there will be a back-test alone; {ADD_ROWS}")
         self._table = self._frame.table(series)
         torch.manual_seed(derive(session.seed, "initialization"))
         self._untrained = self.spec.build(

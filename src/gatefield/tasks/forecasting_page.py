@@ -50,13 +50,16 @@ def compose(
         }
     )
     page.heading("What comes next")
-    outlook = trained.outlook()
-    page.figure(
-        outlook_figure(trained, outlook),
-        f"The {len(outlook.stamps)} steps after {series.stamps[-1]}, with intervals meant to hold "
-        f"{trained.coverage:.0%} of the values.",
-        f"forecast of {len(outlook.stamps)} steps with its interval and the baselines",
-    )
+    if lack := trained.frame.lack(series, trained.horizon):
+        page.text(f"No forecast from the end of the series: {lack}. The back-test knew them.")
+    else:
+        outlook = trained.outlook()
+        page.figure(
+            outlook_figure(trained, outlook),
+            f"The {len(outlook.stamps)} steps after {series.stamps[-1]}, with intervals meant to hold "
+            f"{trained.coverage:.0%} of the values.",
+            f"forecast of {len(outlook.stamps)} steps with its interval and the baselines",
+        )
     page.heading("Back-test")
     page.text(
         f"Forecasts from {metrics['count']:,} origins of the {split} part; none saw anything after its origin. MASE is "

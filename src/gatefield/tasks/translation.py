@@ -255,11 +255,11 @@ class Translation(SequenceTask[TextPair]):
         return baselines(train, items)
 
     def describe(self, metrics: dict[str, Any]) -> str:
-        rows = {"this network": metrics, **metrics.get("baselines", {})}
-        lines = [f"{metrics['split']}: {metrics['count']} texts, {metrics['loss']:.4f} nats a symbol"]
+        nats = f"{metrics['loss']:.4f} nats a symbol"
         if "free_running_loss" in metrics:
-            lines[0] += f", {metrics['free_running_loss']:.4f} where it hears itself"
-        return "\n".join([*lines, *(f"{name}: {_in_words(found)}" for name, found in rows.items())])
+            nats += f", {metrics['free_running_loss']:.4f} where it hears itself"
+        lines = [f"{metrics['split']}: {metrics['count']} texts, {_in_words(metrics)}; {nats}"]
+        return "\n".join([*lines, *(f"{name}: {_in_words(row)}" for name, row in metrics.get("baselines", {}).items())])
 
     def unknown(self, text: str) -> list[str]:
         """The tokens of ``text`` that the network has never seen, each once, in their order."""

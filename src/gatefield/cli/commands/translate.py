@@ -65,6 +65,8 @@ def command(
         for option, file in (("--attention", attention), ("--tree", tree))
         if file is not None
     }
+    if attention is not None and attention == tree:
+        raise InputError(f"--attention and --tree name the same file, {tree}", hint="give two names")
     loaded = load(run, device=device, console=console)
     task = loaded.task
     if not isinstance(task, Translation):

@@ -12,7 +12,7 @@ from typing import Literal, Self
 import numpy
 import torch
 
-from ...core.errors import DataError
+from ...core.errors import ArgumentError, DataError
 from ..csv_table import MISSING, CsvTable
 from ..dates import is_date, parse_dates
 from ..filling import Rule, fill
@@ -44,6 +44,9 @@ class CsvSeries(SeriesReader):
         covariates: columns that are known ahead, such as holidays. Last rows with covariates only are the future.
         missing: what becomes of missing values.
         decimal: the mark before decimals.
+
+    Raises:
+        ArgumentError: a column is named twice; a series that is known ahead needs no forecast.
     """
 
     name = "csv-series"
@@ -61,6 +64,12 @@ class CsvSeries(SeriesReader):
         self.path, self.date, self.date_format, self.columns = path, date, date_format, columns
         self.covariates, self.decimal = covariates, decimal
         self.missing: Rule = missing
+        names = [*([] if date is None else [date]), *(columns or ()), *covariates]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                hint = "name each column once: as the date, in columns or in covariates"
+                key = "covariates" if name in covariates else "columns"
+                raise ArgumentError(f"column '{name}' is named twice", hint=hint, path=(key,))
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:
