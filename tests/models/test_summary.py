@@ -188,7 +188,7 @@ def test_table():
 
 @pytest.mark.parametrize("kernel_size", [2, 5])
 def test_a_network_in_time_sees_steps(kernel_size):
-    """1 + (k - 1) (1 + 1 + 2 + 2) steps after two blocks, 1 + 2 (k - 1) after the first; weights count at every step."""
+    """1 + (k - 1) (1 + 1 + 2 + 2) steps after two blocks, 1 + 2 (k - 1) after one; weights count every step."""
     net = TCN(3, 4, [6, 5], kernel_size)
     summary = summarize(net, (30, 3), sequence=True)
     fields = {row.name: row.receptive_field for row in summary.layers}
