@@ -26,7 +26,12 @@ from gatefield.training.schedule import Progress
 
 NAMES = ("zero", "one", "two", "three")
 SMALL = {"name": "encoder-decoder", "embedding": 12, "hidden": 24}
-TRAINING = {"epochs": 12, "batch_size": 16, "optimizer": {"name": "adam", "learning_rate": 0.02}}
+TRAINING = {
+    "epochs": 14,
+    "batch_size": 16,
+    "optimizer": {"name": "adam", "learning_rate": 0.02},
+    "schedule": "cosine",
+}
 
 
 def numbers(folder) -> PairLines:
