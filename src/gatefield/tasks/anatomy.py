@@ -70,8 +70,8 @@ def _summary(config: Any, name: str, steps: int | None = None) -> Summary:
         message = f"model '{name}' does not read numbers alone"
         raise InputError(message, hint="models of pictures and of numbers in time can be shown")
     model = _built(config)
-    steps = steps or getattr(model, "receptive_field", STEPS)
-    summary = summarize(model, (steps, model.arguments["features"]), name, sequence=True)
+    seen: int = getattr(model, "receptive_field", STEPS)
+    summary = summarize(model, (steps or seen, model.arguments["features"]), name, sequence=True)
     if sum(row.parameters for row in summary.layers) != summary.parameters:
         message = f"model '{name}' has recurrent layers, whose operations are not counted yet"
         raise InputError(message, hint="models of pictures and convolutions over time can be shown")
