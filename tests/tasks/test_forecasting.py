@@ -218,7 +218,7 @@ def test_several_series_and_covariates_known_ahead(tmp_path):
     random = numpy.random.default_rng(0)
     x = random.integers(0, 2, 203)
     a, b = 5.0 * x[:200] + random.normal(size=200) * 0.1, -3.0 * x[:200]
-    dates = [f"{(numpy.datetime64('2024-01-01') + t)}" for t in range(203)]
+    dates = [f"{(numpy.datetime64('2024-01-01') + numpy.timedelta64(t, 'D'))}" for t in range(203)]
     rows = [f"{d},{p:.4f},{q:.1f},{c}" for d, p, q, c in zip(dates, a, b, x)]
     future = [f"{d},,,{c}" for d, c in zip(dates[200:], x[200:])]
     path = tmp_path / "two.csv"
