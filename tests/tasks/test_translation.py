@@ -70,6 +70,10 @@ def test_learns_to_name_digits(run):
     assert metrics["chrf"] == pytest.approx(100)
     assert [answer["text"] for answer in run.predict(["3 2", "0", "1 1 3"])] == ["three two", "zero", "one one three"]
     assert load(run.folder.path).evaluate() == metrics
+    first, *rows = run.task.describe(metrics).splitlines()
+    assert first.startswith(f"{metrics['split']}: 38 texts, BLEU 100.00, chrF 100.00, exact 100.0%; ")
+    assert f"{metrics['loss']:.4f} nats a symbol" in first
+    assert len(rows) == len(metrics.get("baselines", {}))
 
 
 def test_loss_is_that_of_forced_scoring(run):

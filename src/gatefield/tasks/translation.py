@@ -38,7 +38,7 @@ from .searching_trainer import SearchingTrainer
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
 from .translating import Alignment, Codecs, Network, Translated, alignment, search_tree, searching, translate
-from .translation_metrics import baselines, can_score, translation_metrics
+from .translation_metrics import baselines, can_score, in_words, translation_metrics
 
 
 class Translation(SequenceTask[TextPair]):
@@ -258,8 +258,8 @@ class Translation(SequenceTask[TextPair]):
         nats = f"{metrics['loss']:.4f} nats a symbol"
         if "free_running_loss" in metrics:
             nats += f", {metrics['free_running_loss']:.4f} where it hears itself"
-        lines = [f"{metrics['split']}: {metrics['count']} texts, {_in_words(metrics)}; {nats}"]
-        return "\n".join([*lines, *(f"{name}: {_in_words(row)}" for name, row in metrics.get("baselines", {}).items())])
+        lines = [f"{metrics['split']}: {metrics['count']} texts, {in_words(metrics)}; {nats}"]
+        return "\n".join([*lines, *(f"{name}: {in_words(row)}" for name, row in metrics.get("baselines", {}).items())])
 
     def unknown(self, text: str) -> list[str]:
         """The tokens of ``text`` that the network has never seen, each once, in their order."""
@@ -348,8 +348,3 @@ class Translation(SequenceTask[TextPair]):
         small = {"name": "encoder-decoder", "embedding": 4, "hidden": 6}
         training = Training(epochs=2, batch_size=8)
         return cls(data=Tatoeba.sample(folder), model=small, training=training, baselines=True)  # type: ignore[arg-type]
-
-
-def _in_words(found: dict[str, Any]) -> str:
-    scores = [f"{label} {found[key]:.2f}" for key, label in (("bleu", "BLEU"), ("chrf", "chrF")) if key in found]
-    return ", ".join([*scores, f"exact {found['exact']:.1%}"])

@@ -68,3 +68,9 @@ def baselines(train: Sequence[TextPair], items: Sequence[TextPair]) -> dict[str,
         "copy of the source": translation_metrics([pair.source for pair in items], references),
         "nearest training text": translation_metrics([train[place].target for place in nearest], references),
     }
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """What `translation_metrics` found, in one line: BLEU and chrF in [0, 100], exact ones in percent."""
+    scores = [f"{label} {found[key]:.2f}" for key, label in (("bleu", "BLEU"), ("chrf", "chrF")) if key in found]
+    return ", ".join([*scores, f"exact {found['exact']:.1%}"])
