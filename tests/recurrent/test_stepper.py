@@ -145,7 +145,7 @@ def test_the_state_can_be_read_set_and_reset(layer: Recurrent) -> None:
 @pytest.mark.parametrize("indexed", [False, True])
 def test_changed_parameters_are_seen_after_refresh(indexed: bool) -> None:
     torch.manual_seed(0)
-    layer = Recurrent([PeepholeLSTM(3, 4), LayerNormLSTM(4, 5)]).double()
+    layer = Recurrent([PeepholeLSTM(3, 4), LayerNormLSTM(4, 5), nn.Linear(5, 2)]).double()
     embedding = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
     former, shown = copy.deepcopy(layer), embedding.detach().clone()
     stepper = layer.stepper(1, embedding if indexed else None)
@@ -155,6 +155,37 @@ def test_changed_parameters_are_seen_after_refresh(indexed: bool) -> None:
     state = follow(former, stepper, 4, shown if indexed else None)
     stepper.refresh()
     follow(layer, stepper, 4, embedding.detach() if indexed else None, state)
+
+
+@pytest.mark.parametrize(
+    "behind", [[nn.Linear(8, 65)], [nn.Linear(8, 4), nn.Linear(4, 1)], [nn.Linear(8, 3), nn.Tanh()]]
+)
+@pytest.mark.parametrize("options", [{}, {"bfloat16_products": True}, {"zoneout": 0.2}])
+def test_linear_layers_behind_a_cell(behind: list[nn.Module], options: dict[str, Any]) -> None:
+    """The first is taken into the native step; it sees float32 also where the cell's own products do not."""
+    torch.manual_seed(0)
+    layer = Recurrent([LSTM(5, 8), *behind], **options).eval()
+    embedding = torch.randn(7, 5)
+    for batch in (1, 3):
+        stepper = layer.stepper(batch, embedding)
+        for _ in range(20):
+            stepper.reset()
+            follow(layer, stepper, 1, embedding)
+
+
+def test_what_is_hooked_into_a_linear_layer_is_called() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(4, 6)
+    layer = Recurrent([LSTM(3, 4), linear])
+    linear.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+    follow(layer, layer.stepper(2), 3)
+
+
+def test_a_linear_layer_of_another_dtype_is_refused_as_torch_does() -> None:
+    layer = Recurrent([LSTM(3, 4), nn.Linear(4, 6).double()])
+    stepper = layer.stepper()
+    with pytest.raises(RuntimeError, match="dtype"):
+        stepper.step(torch.randn(1, 3))
 
 
 class Branching(Cell):

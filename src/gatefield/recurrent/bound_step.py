@@ -115,11 +115,12 @@ class BoundStep:
                 operands=operands.ctypes.data, active=self._active.ctypes.data, offsets=self.index.ctypes.data,
                 steps=1, batch=self.batch, ahead=1, tile_rows=program.tile_rows, tile_size=program.tile_size,
                 threads=min(torch.get_num_threads(), max(1, self.batch // 4)), team=torch.get_num_threads(),
+                steps_before=now,
                 totals=self._work.data_ptr(),
                 frames=self._frames.ctypes.data, frame_count=len(self._frames),
                 operand_count=len(operands),
             )
-            for operands in self._operands
+            for now, operands in enumerate(self._operands)
         ]  # fmt: skip
         self._calls = [ctypes.pointer(sequence) for sequence in self._sequences]
 

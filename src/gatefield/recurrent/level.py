@@ -15,6 +15,7 @@ from .cell import Cell, State
 from .checkpointing import Run
 from .dropout import RecurrentDropout, Zoneout
 from .initial_state import InitialState, InitialStateName
+from .read_out import ReadOut
 from .resetting import Resetting
 from .rounded_products import RoundedProducts
 from .sorted_rows import SortedRows
@@ -47,6 +48,7 @@ class Direction(nn.Module):
         self.cell, self.initial = cell, InitialState(cell, start)
         self.noise, self.backward, self.rounded, self.place = noise, backward, rounded, place
         self._wrapped: dict[tuple[bool, bool], list[Cell]] = {}
+        self._read_outs: dict[tuple[Cell, nn.Linear], ReadOut] = {}
 
     def begin(self, x: Tensor, batch: int, input_shape: tuple[int, ...]) -> State:
         """The state before the first step of ``batch`` rows."""
@@ -101,6 +103,13 @@ class Direction(nn.Module):
                 cells.append(Resetting(cells[-1], len(self.cell.states)))
             self._wrapped[key] = cells
         return self._wrapped[key]
+
+    def with_read_out(self, linear: nn.Linear) -> ReadOut:
+        """What steps in this mode where nothing is reset, and ``linear`` behind it, as one cell; built once, too."""
+        key = (self.wrapped(resets=False)[-1], linear)
+        if key not in self._read_outs:
+            self._read_outs[key] = ReadOut(*key)
+        return self._read_outs[key]
 
     def check(self, x: Tensor, input_shape: Sequence[int], first_axis: int = 2) -> None:
         """Raise unless the cell can read ``x``.

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Stage(NamedTuple):
-    """A recurrent level of a bound layer; ``residual``: its input is added to its output."""
+    """A recurrent level of a bound layer, perhaps with the linear layer behind it.
+
+    ``residual``: its input is added to its output.
+    """
 
     direction: Direction
     bound: BoundStep
@@ -35,7 +38,7 @@ class Stepper:
             output = stepper.step(symbol)  # (1, features)
 
     Computes what `Recurrent.step` computes. Where every cell runs as native code, weights are packed and memory is laid
-    out once. With an embedding, what the first cell makes of its input alone (W x + b of an LSTM) is computed once for
+    out once, and a linear layer behind a cell is part of its step. With an embedding, what the first cell makes of its input alone (W x + b of an LSTM) is computed once for
     every symbol, and a step begins by looking it up.
 
     Parameters, the embedding and the mode of the layer are taken as they are when the stepper is made; call `refresh`
@@ -79,8 +82,9 @@ class Stepper:
         if self._is_slow:
             return self._slow_state
         return [
-            named_state(stage.direction.cell, [values.clone() for values in stage.bound.slots[self._now]])
+            named_state(cell, [values.clone() for _, values in zip(cell.states, stage.bound.slots[self._now])])
             for stage in self._recurrent
+            for cell in [stage.direction.cell]
         ]
 
     @state.setter
@@ -187,14 +191,22 @@ class Stepper:
         self._slow_state: LayerState | None = None
         self._stages: list[Stage | nn.Module] = []
         self.path = FastPath("native", "every step runs as native code")
-        for k, level in enumerate(self.layer.levels):
+        levels = list(self.layer.levels)
+        read_out: nn.Linear | None = None  # that the level before has taken in
+        for k, (level, behind) in enumerate(zip(levels, [*levels[1:], None])):
             if isinstance(level, PerStep):
-                self._stages.append(level.module)
+                if level.module is not read_out:
+                    self._stages.append(level.module)
                 continue
             assert isinstance(level, Level)
             (direction,) = level
             residual = self.layer.residual and any(isinstance(stage, Stage) for stage in self._stages)
-            found = _bound(direction, self.batch, self.embedding if k == 0 else None)
+            read_out = None if residual else _plain_linear(behind)
+            embedding = self.embedding if k == 0 else None
+            found = _bound(direction, self.batch, embedding, read_out)
+            if isinstance(found, str) and read_out is not None:
+                read_out = None
+                found = _bound(direction, self.batch, embedding)
             if isinstance(found, str):
                 self.path = FastPath("reference", f"{direction.place}: {found}")
                 break
@@ -210,9 +222,19 @@ def _plainly(module: nn.Module, x: Tensor) -> Tensor:
     return module(x)
 
 
-def _bound(direction: Direction, batch: int, inputs: Tensor | None) -> BoundStep | str:
-    """The cell of one direction bound to its memory, or why that cannot be."""
-    cell = direction.wrapped(resets=False)[-1]
+def _plain_linear(level: nn.Module | None) -> nn.Linear | None:
+    """The linear layer that ``level`` applies to every step, if it is one and nobody has hooked into it."""
+    module = level.module if isinstance(level, PerStep) else None
+    if type(module) is not nn.Linear or module._forward_hooks or module._forward_pre_hooks:
+        return None
+    return module
+
+
+def _bound(
+    direction: Direction, batch: int, inputs: Tensor | None, read_out: nn.Linear | None = None
+) -> BoundStep | str:
+    """The cell of one direction, with ``read_out`` behind it, bound to its memory, or why that cannot be."""
+    cell = direction.wrapped(resets=False)[-1] if read_out is None else direction.with_read_out(read_out)
     shape = direction.cell.input_shape
     if inputs is not None:
         direction.check(inputs, inputs.shape[1:], first_axis=1)
@@ -223,6 +245,8 @@ def _bound(direction: Direction, batch: int, inputs: Tensor | None) -> BoundStep
     like = direction.like(torch.empty(0) if inputs is None else inputs)
     x = like.new_zeros(1, batch, *sizes)
     state = direction.begin(x, batch, sizes)
+    if read_out is not None:
+        state = (*state, like.new_zeros(batch, read_out.out_features))
     parameters = tensors_of(cell)
     plan = plan_for(cell, x, state, parameters)
     if plan.path.path != "native":

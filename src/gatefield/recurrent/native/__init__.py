@@ -72,6 +72,7 @@ class Sequence(ctypes.Structure):
         ("tile_size", ctypes.c_int32),
         ("threads", ctypes.c_int32),
         ("team", ctypes.c_int32),
+        ("steps_before", ctypes.c_int64),
         ("totals", ctypes.c_void_p),
         ("total_size", ctypes.c_int64),
         ("frames", ctypes.c_void_p),

@@ -67,8 +67,8 @@ class Convolution {
     for (i64 v = 0; v < G::VECTORS; v++) gather(q + v * G::LANES, d, deep, panel.data() + v * G::LANES);
     for (i64 k = 0; k < frame.outputs; k += G::MAX_ROWS)
       G::panel_product(std::min<i64>(G::MAX_ROWS, frame.outputs - k), std::min<i64>(G::PANEL, pixels - q), deep,
-                       w + k * depth, 1, G::MAX_ROWS, panel.data(), from ? from + k * pixels : nullptr, pixels,
-                       out + k * pixels, pixels);
+                       w + k * depth, 1, G::MAX_ROWS, panel.data(), panel.data() + deep * G::PANEL,
+                       from ? from + k * pixels : nullptr, pixels, out + k * pixels, pixels);
   }
 
   // The same where the pixels of a vector are neighbours themselves: the panel can be read where it is.

@@ -172,9 +172,9 @@ struct Gemm {
 #undef CASE
   }
 
-  // One panel's `width` columns of C (m x width) = start + A (m x depth) @ panel.
-  static void panel_product(i64 m, i64 width, i64 depth, const T* A, i64 lda, i64 ca, const F* panel, const T* start,
-                            i64 ld_start, T* C, i64 ldc) {
+  // One panel's `width` columns of C (m x width) = start + A (m x depth) @ panel; the panel at `next` comes after it.
+  static void panel_product(i64 m, i64 width, i64 depth, const T* A, i64 lda, i64 ca, const F* panel, const F* next,
+                            const T* start, i64 ld_start, T* C, i64 ldc) {
     T tile[MAX_ROWS * PANEL];
     i64 blocks = (m + MAX_ROWS - 1) / MAX_ROWS;  // of nearly equal height
     for (i64 k = 0, i = 0; k < blocks; k++) {
@@ -182,13 +182,13 @@ struct Gemm {
       const T *a = A + i * lda, *s = start ? start + i * ld_start : nullptr;
       T* c = C + i * ldc;
       i64 step = std::max<i64>(1, PANEL / blocks);  // each block of rows fetches its share of the next panel
-      const F* next = panel + depth / PER * (PANEL + k * step);
+      const F* share = next + depth / PER * k * step;
       if (width == PANEL) {
-        rows_kernel(rows, depth, a, lda, ca, panel, s, ld_start, c, ldc, next, step);
+        rows_kernel(rows, depth, a, lda, ca, panel, s, ld_start, c, ldc, share, step);
       } else {
         if (s)
           for (i64 r = 0; r < rows; r++) memcpy(tile + r * PANEL, s + r * ld_start, width * sizeof(T));
-        rows_kernel(rows, depth, a, lda, ca, panel, s ? tile : nullptr, PANEL, tile, PANEL, next, step);
+        rows_kernel(rows, depth, a, lda, ca, panel, s ? tile : nullptr, PANEL, tile, PANEL, share, step);
         for (i64 r = 0; r < rows; r++) memcpy(c + r * ldc, tile + r * PANEL, width * sizeof(T));
       }
       i += rows;
@@ -234,8 +234,9 @@ struct Gemm {
             for (i64 q = j; q < std::min(n, j + WIDTH); q += PANEL)
               for (i64 r = 0; r < height; r += MAX_ROWS) {
                 T* c = C + (i + r) * ldc + q;
+                const F* panel = columns + q * (even / PER);
                 panel_product(std::min<i64>(MAX_ROWS, height - r), std::min<i64>(PANEL, n - q), even, rows + r * even, 1,
-                              MAX_ROWS, columns + q * (even / PER), d ? c : nullptr, ldc, c, ldc);
+                              MAX_ROWS, panel, panel + even / PER * PANEL, d ? c : nullptr, ldc, c, ldc);
               }
           }
       }

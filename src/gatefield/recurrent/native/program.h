@@ -76,6 +76,7 @@ struct Sequence {
   const i64 *active, *offsets;  // rows that move at each step, and all that moved before
   i64 steps, batch;
   int32_t reverse, ahead, tile_rows, tile_size, threads, team;  // ahead: steps of a PRODUCT_AHEAD
+  i64 steps_before;  // that other calls made with the same weights
   void* totals;  // (threads, total_size), zeros
   i64 total_size;
   const Frame* frames;  // of the convolutions
@@ -118,6 +119,8 @@ struct Worker {
   static bool is_ahead(const Instruction& i) { return i.op == PRODUCT_AHEAD || i.op == ROUNDED_PRODUCT_AHEAD; }
 
   // Steps whose rows follow one another in memory are one product: a batch of one row uses its weights eight times.
+  // Every other step walks the weights backward. Where they are a little larger than a cache, which gives up what was
+  // used longest ago, a walk that always began at the front would find nothing of the one before.
   template <class F>
   void product(const Instruction& i, i64 t0, i64 t1) const {
     using G = Gemm<T, F>;
@@ -131,9 +134,14 @@ struct Worker {
         for (i64 r = 0; r < moving(t); r++, out += depth) G::round_row(a.at + r * a.row, (i64)i.number, out);
       }
     }
+    bool backward = ((is_ahead(i) ? t0 / q.ahead : t0) + q.steps_before) % 2;
     auto panels = [&](i64 begin, i64 end) {
-      for (i64 j = begin * G::PANEL; j < std::min<i64>(i.n, end * G::PANEL); j += G::PANEL)
+      for (i64 k = begin; k < end; k++) {
+        i64 j = (backward ? begin + end - 1 - k : k) * G::PANEL;
+        const F *panel = packed + j * depth / G::PER, *after = panel + (backward ? -1 : 1) * G::PANEL * depth / G::PER;
         for (i64 d = 0; d < depth; d += G::DEPTH) {
+          const F* block = panel + d * G::PANEL / G::PER;
+          const F* next = d + G::DEPTH < depth ? block + G::DEPTH * G::PANEL / G::PER : after;
           bool from_zero = d == 0 && i.c < 0;
           const Operand& onto = d == 0 && i.c >= 0 ? q.operands[i.c] : to;
           for (i64 t = t0, done = 0; t < t1;) {
@@ -143,11 +151,11 @@ struct Worker {
               m += moving(t);
             if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
             G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
-                             packed + (j * depth + d * G::PANEL) / G::PER, from_zero ? nullptr : start.at + j, start.row,
-                             c.at + j, c.row);
+                             block, next, from_zero ? nullptr : start.at + j, start.row, c.at + j, c.row);
             done += m;
           }
         }
+      }
     };
     i64 count = (i.n + G::PANEL - 1) / G::PANEL;
     if (team && is_large(i))
