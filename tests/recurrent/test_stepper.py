@@ -177,7 +177,11 @@ def test_what_is_hooked_into_a_linear_layer_is_called() -> None:
     torch.manual_seed(0)
     linear = nn.Linear(4, 6)
     layer = Recurrent([LSTM(3, 4), linear])
-    linear.register_forward_hook(lambda _module, _inputs, output: 2 * output)
+
+    def double(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return 2 * output
+
+    linear.register_forward_hook(double)
     follow(layer, layer.stepper(2), 3)
 
 

@@ -38,8 +38,8 @@ class Stepper:
             output = stepper.step(symbol)  # (1, features)
 
     Computes what `Recurrent.step` computes. Where every cell runs as native code, weights are packed and memory is laid
-    out once, and a linear layer behind a cell is part of its step. With an embedding, what the first cell makes of its input alone (W x + b of an LSTM) is computed once for
-    every symbol, and a step begins by looking it up.
+    out once, and a linear layer behind a cell is part of its step. With an embedding, what the first cell makes of its
+    input alone (W x + b of an LSTM) is computed once for every symbol, and a step begins by looking it up.
 
     Parameters, the embedding and the mode of the layer are taken as they are when the stepper is made; call `refresh`
     after changing them. A stepper must not be used by two threads at once, and cannot be copied or pickled.
