@@ -75,6 +75,9 @@ class MissingExtra(InputError):
     """An optional dependency is not installed."""
 
 
+FEW = 20  # names that are read to the end
+
+
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Up to ``count`` of ``names`` that are spelled most like ``name``, best first."""
     by_lower = {candidate.lower(): candidate for candidate in names}
@@ -83,8 +86,11 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
 
 
 def suggest(name: str, names: Iterable[str]) -> str:
-    """A hint for a misspelled ``name``: the nearest spelling, then all that is allowed."""
+    """A hint for a misspelled ``name``: the nearest spelling, then all that is allowed; of many, the nearest alone."""
     names = sorted(names)
-    close = nearest(name, names, 1)
+    close = nearest(name, names)
+    if len(names) > FEW and close:
+        *others, last = [f"'{each}'" for each in close]
+        return f"did you mean {', '.join(others)}{' or ' * bool(others)}{last}? there are {len(names)} to choose from"
     allowed = f"allowed are: {', '.join(names)}" if names else "nothing is allowed here"
     return f"did you mean '{close[0]}'? {allowed}" if close else allowed
