@@ -46,7 +46,7 @@ def test_suggestions():
 
 def test_of_many_names_only_the_nearest_are_suggested():
     many = [*(f"{shape}-net" for shape in "abcdefghijklmnopqrst"), "lenet5", "lenet-1998"]
-    assert suggest("lenet", many) == "did you mean 'lenet5', 'l-net' or 'e-net'? there are 22 to choose from"
+    assert suggest("lenet", many) == "did you mean 'lenet5'? of 22 names these are the nearest: lenet5, l-net, e-net"
     assert suggest("lenet5x", many[-2:]) == "did you mean 'lenet5'? allowed are: lenet-1998, lenet5"
     assert suggest("0000", many).startswith("allowed are: a-net, ")
     assert suggest("zzz", []) == "nothing is allowed here"

@@ -89,8 +89,9 @@ def suggest(name: str, names: Iterable[str]) -> str:
     """A hint for a misspelled ``name``: the nearest spelling, then all that is allowed; of many, the nearest alone."""
     names = sorted(names)
     close = nearest(name, names)
-    if len(names) > FEW and close:
-        *others, last = [f"'{each}'" for each in close]
-        return f"did you mean {', '.join(others)}{' or ' * bool(others)}{last}? there are {len(names)} to choose from"
     allowed = f"allowed are: {', '.join(names)}" if names else "nothing is allowed here"
-    return f"did you mean '{close[0]}'? {allowed}" if close else allowed
+    if not close:
+        return allowed
+    if len(names) > FEW:
+        allowed = f"of {len(names)} names these are the nearest: {', '.join(close)}"
+    return f"did you mean '{close[0]}'? {allowed}"
