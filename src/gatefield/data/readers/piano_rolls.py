@@ -12,6 +12,7 @@ import torch
 from ...core.errors import DataError
 from ..corpus import Parts, Roll
 from ..fetch import Download
+from ..mat_file import read_mat
 from ..published import published_folder, require_file
 from ..reader import RollReader
 
@@ -74,26 +75,13 @@ class PianoRolls(RollReader):
         if folder.is_dir() and pathlib.PurePath(self.file).name != self.file:
             raise DataError(f"{self.file!r} is not the name of a file in {folder}", hint="give a name without folders")
         file = require_file(self, folder, self.file)
-        variables = _load(file)
+        variables = read_mat(file, _VARIABLES.values())
         train, validation, test = (_rolls(file, name, variables.get(name)) for name in _VARIABLES.values())
         return Parts(train, validation, test)
 
 
-def _load(file: pathlib.Path) -> Mapping[str, Any]:
-    import scipy.io
-
-    try:
-        return scipy.io.loadmat(file, variable_names=list(_VARIABLES.values()))
-    except NotImplementedError as error:
-        hint = "save it in the format of MATLAB 7 (save -v7)"
-        raise DataError(f"{file} is a MATLAB 7.3 file, which is not read", hint=hint) from error
-    except Exception as error:  # scipy raises nearly anything on a damaged file
-        message = f"{file} is not a readable MATLAB file ({type(error).__name__}: {error})"
-        raise DataError(message, hint="get the file again") from error
-
-
-def _rolls(file: pathlib.Path, name: str, cells: Any) -> list[Roll]:
-    if not isinstance(cells, numpy.ndarray) or cells.dtype != object:
+def _rolls(file: pathlib.Path, name: str, cells: numpy.ndarray | str | None) -> list[Roll]:
+    if cells is None or isinstance(cells, str) or cells.dtype != object:
         hint = f"the file holds rows of cells: {', '.join(_VARIABLES.values())}"
         raise DataError(f"{file} has no row of cells '{name}'", hint=hint)
     rolls = []
@@ -101,7 +89,7 @@ def _rolls(file: pathlib.Path, name: str, cells: Any) -> list[Roll]:
         place = f"{file}: {name} {number}"
         numeric = isinstance(matrix, numpy.ndarray) and matrix.dtype.kind in "uifb" and matrix.ndim == 2
         if not numeric or matrix.shape[1] != _KEYS:
-            found = f"{matrix.dtype} {matrix.shape}" if isinstance(matrix, numpy.ndarray) else type(matrix).__name__
+            found = f"{matrix.dtype} {matrix.shape}" if isinstance(matrix, numpy.ndarray) else matrix
             raise DataError(f"{place} is {found}", hint=f"a piece is a matrix of numbers, (time, {_KEYS})")
         if not numpy.isin(matrix, (0, 1)).all():
             raise DataError(
