@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 
+# Tests that run side by side have their share of the processors, and so has what they start; torch asks at its import.
+if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
 import pytest
 import torch
 
