@@ -19,7 +19,7 @@ COMMON = ["-O3", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-ffp-co
 COMMON += ["-fopenmp-simd"]  # loops that are said to be vectors; needs no library
 OPENMP = ["-fopenmp"] if sys.platform == "linux" else []
 FOLDER = "src/gatefield/recurrent/native"
-HEADERS = ("program", "convolution", "elementwise", "team", "gemm", "bfloat16", "operations", "vector_math")
+HEADERS = ("program", "convolution", "elementwise", "team", "gemm", "tiles", "bfloat16", "operations", "vector_math")
 SIGNS = "src/gatefield/functional/native"
 SIGN_HEADERS = ("interface", "sign_convolution", "pack", "tile", "count_anywhere", "count_avx2", "count_avx512")
 SIGN_FLAGS = {level: flags for level, flags in FLAGS.items() if level != "avx512"}

@@ -38,6 +38,7 @@ def examine() -> dict[str, dict[str, Any]]:
         "devices": {name: _describe(name) for name in devices.available()},
         "fast paths": {
             "recurrent engine": _level(recurrent_kernel.library()),
+            "its bfloat16 products": _tiles(recurrent_kernel.library()),
             "binary convolution": _level(convolution_kernel.library()),
             "deformable convolution": _level(convolution_kernel.library()),
             "fused Adam": "yes" if _fused_adam() else "no: torch has none for this device",
@@ -46,6 +47,12 @@ def examine() -> dict[str, dict[str, Any]]:
         },
         "data": {"GATEFIELD_DATA": os.environ.get("GATEFIELD_DATA", "not set"), "executable": sys.executable},
     }
+
+
+def _tiles(library: recurrent_kernel.Library | None) -> str:
+    if library is None:
+        return f"torch: {recurrent_kernel.MISSING}"
+    return "tile instructions (AMX)" if library.tiles else "factors widened to float32"
 
 
 def _level(library: recurrent_kernel.Library | convolution_kernel.Library | None) -> str:

@@ -92,6 +92,7 @@ class Library:
 
     Attributes:
         level: the instruction set.
+        tiles: whether the products under ``ROUNDED`` are made by tile instructions (AMX).
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -101,6 +102,7 @@ class Library:
         i64, pointer = ctypes.c_int64, ctypes.c_void_p
         functions.gatefield_operations.restype = ctypes.c_char_p
         names = functions.gatefield_operations().decode().split()
+        self.tiles = bool(functions.gatefield_tiles())
         self.operations = {name: code for code, name in enumerate(names)}
         self.run, self.pack, self.matmul, self.packed_size = {}, {}, {}, {}
         self.pack_kernel, self.packed_kernel_size = {}, {}

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "bfloat16.h"
+#include "tiles.h"
 
 // T: the numbers. F: what weights are kept as: numbers of the same kind or, rounded, pairs of two along the depth. Rows
-// are then rounded too, and what is called a depth is even: behind an odd last number stands a zero.
+// are then rounded too, and what is called a depth is whole: zeros stand behind the last number up to an even one, or to
+// what tiles hold.
 template <class T, class F = T>
 struct Gemm {
   using i64 = int64_t;
@@ -29,7 +31,9 @@ struct Gemm {
 
   typedef F Factors __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(F)), may_alias));
 
-  static i64 whole(i64 depth) { return (depth + PER - 1) / PER * PER; }
+  using Layout = std::conditional_t<ROUNDS, tiles::Layout, char>;
+  static constexpr int WHOLE = ROUNDS && GATEFIELD_TILES ? tiles::DEPTH : PER;
+  static i64 whole(i64 depth) { return (depth + WHOLE - 1) / WHOLE * WHOLE; }
 
   static i64 packed_size(i64 depth, i64 columns) { return (columns + PANEL - 1) / PANEL * PANEL * whole(depth) / PER; }
 
@@ -40,7 +44,7 @@ struct Gemm {
 
   static void round_row(const T* x, i64 depth, T* out) {
     for (i64 p = 0; p < depth; p++) out[p] = number(x[p]);
-    if (depth < whole(depth)) out[depth] = 0;
+    std::fill(out + depth, out + whole(depth), T(0));
   }
 
   // The factor that begins at a number; the next number along the depth is a stride away, if there is one.
@@ -82,21 +86,33 @@ struct Gemm {
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) *(Factors*)(out + i * PANEL) = v[i];
   }
+
+  // LANES rows of numbers that are columns in memory, LANES pairs deep, become rows of factors.
+  static void round_columns(const T* A, i64 ca, uint16_t* out, i64 row) {
+    Factors v[LANES];
+#pragma GCC unroll 16
+    for (int p = 0; p < LANES; p++)
+      for (int r = 0; r < LANES; r++) ((F*)(v + p))[r] = factor(A + r + p * PER * ca, ca, true);
+    exchange_blocks<LANES / 2>(v);
+#pragma GCC unroll 16
+    for (int r = 0; r < LANES; r++) *(Factors*)(out + r * row) = v[r];
+  }
   static constexpr bool TRANSPOSES = true;
 #else
   static void transpose(const T*, i64, F*) {}
+  static void round_columns(const T*, i64, uint16_t*, i64) {}
   static constexpr bool TRANSPOSES = false;
 #endif
 
   // W (depth x columns, any strides) -> panels of PANEL columns, each depth / PER x PANEL, padded with zeros.
   static void pack(const T* W, i64 depth, i64 columns, i64 row, i64 column, F* out) {
-    i64 height = whole(depth) / PER;
+    i64 known = (depth + PER - 1) / PER, height = whole(depth) / PER;
     for (i64 p = 0; p < columns; p += PANEL, out += height * PANEL) {
       i64 width = std::min<i64>(PANEL, columns - p);
       const T* source = W + p * column;
-      if (width < PANEL) std::fill(out, out + height * PANEL, F(0));
+      std::fill(out + (width < PANEL ? 0 : known * PANEL), out + height * PANEL, F(0));
       if (column == 1) {
-        for (i64 i = 0; i < height; i++)
+        for (i64 i = 0; i < known; i++)
           for (i64 j = 0; j < width; j++)
             out[i * PANEL + j] = factor(source + i * PER * row + j, row, i * PER + 1 < depth);
         continue;
@@ -105,9 +121,9 @@ struct Gemm {
       i64 high = blocks ? depth / PER / LANES * LANES : 0, wide = blocks ? width / LANES * LANES : 0;
       for (i64 j = 0; j < wide; j += LANES)
         for (i64 i = 0; i < high; i += LANES) transpose(source + i * PER + j * column, column, out + i * PANEL + j);
-      for (i64 block = 0; block < height; block += 16)
+      for (i64 block = 0; block < known; block += 16)
         for (i64 j = 0; j < width; j++)
-          for (i64 i = j < wide ? std::max(high, block) : block; i < std::min<i64>(height, block + 16); i++)
+          for (i64 i = j < wide ? std::max(high, block) : block; i < std::min<i64>(known, block + 16); i++)
             out[i * PANEL + j] = factor(source + i * PER * row + j * column, row, i * PER + 1 < depth);
     }
   }
@@ -205,8 +221,25 @@ struct Gemm {
       else
         for (i64 p = 0; p < depth; p++)
           for (i64 r = 0; r < rows; r++) out[p * MAX_ROWS + r] = number(A[(i + r) * lda + p * ca]);
-      if (depth < whole(depth)) std::fill(out + depth * MAX_ROWS, out + (depth + 1) * MAX_ROWS, T(0));
+      std::fill(out + depth * MAX_ROWS, out + whole(depth) * MAX_ROWS, T(0));
     }
+  }
+
+  // The same as factors of tiles, row by row.
+  static void round_rows(const T* A, i64 m, i64 depth, i64 lda, i64 ca, uint16_t* out) {
+    i64 all = whole(depth);
+    if (ca == 1) {
+      for (i64 r = 0; r < m; r++) tiles::round_row(A + r * lda, depth, all, out + r * all);
+      return;
+    }
+    for (i64 i = 0; i < m; i += LANES) {
+      i64 p = 0, end = std::min<i64>(m, i + LANES);
+      if (TRANSPOSES && lda == 1 && end == i + LANES)
+        for (; p + LANES * PER <= depth; p += LANES * PER) round_columns(A + i + p * ca, ca, out + i * all + p, all);
+      for (; p < depth; p++)
+        for (i64 r = i; r < end; r++) out[r * all + p] = rounded_bits(A[r * lda + p * ca]);
+    }
+    for (i64 r = 0; r < m; r++) std::fill(out + r * all + depth, out + (r + 1) * all, 0);
   }
 
   // C (m x n) = A @ B for operands of any strides; threads share blocks of C.
@@ -214,12 +247,14 @@ struct Gemm {
                      int threads) {
     if (k == 0)
       for (i64 i = 0; i < m; i++) std::fill(C + i * ldc, C + i * ldc + n, T(0));
-    constexpr i64 HEIGHT = 8 * MAX_ROWS, WIDTH = 16 * PANEL;  // of a block
+    constexpr i64 HEIGHT = 8 * MAX_ROWS;                           // of a block
+    const i64 WIDTH = (ROUNDS && tiles::available() ? 64 : 16) * PANEL;  // tiles are too fast to round rows often
     i64 panels = (n + PANEL - 1) / PANEL;
     F* columns = (F*)aligned_alloc(64, (packed_size(DEPTH, n) * sizeof(F) + 63) / 64 * 64);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
       T* rows = (T*)aligned_alloc(64, HEIGHT * DEPTH * sizeof(T));
+      [[maybe_unused]] Layout layout{};
       for (i64 d = 0; d < k; d += DEPTH) {
         i64 depth = std::min<i64>(DEPTH, k - d), even = whole(depth);
 #pragma omp for schedule(static)
@@ -230,6 +265,16 @@ struct Gemm {
         for (i64 i = 0; i < m; i += HEIGHT)
           for (i64 j = 0; j < n; j += WIDTH) {
             i64 height = std::min(HEIGHT, m - i);
+            if constexpr (ROUNDS)
+              if (tiles::available()) {
+                round_rows(A + i * lda + d * ca, height, depth, lda, ca, (uint16_t*)rows);
+                for (i64 q = j; q < std::min(n, j + WIDTH); q += PANEL) {
+                  T* c = C + i * ldc + q;
+                  tiles::panel_product(height, std::min<i64>(PANEL, n - q), even, (uint16_t*)rows, even,
+                                       columns + q * (even / PER), d ? c : nullptr, ldc, c, ldc);
+                }
+                continue;
+              }
             pack_rows(A + i * lda + d * ca, height, depth, lda, ca, rows);
             for (i64 q = j; q < std::min(n, j + WIDTH); q += PANEL)
               for (i64 r = 0; r < height; r += MAX_ROWS) {

@@ -127,15 +127,22 @@ struct Worker {
     i64 depth = G::whole((i64)i.number);
     const F* packed = (const F*)q.operands[i.b].base;
     const Operand &from = q.operands[i.a], &to = q.operands[i.d];
+    [[maybe_unused]] bool tiled = false;
     if constexpr (G::ROUNDS) {
-      T* out = rounded;
+      tiled = tiles::available();
+      i64 row = 0;
       for (i64 t = t0; t < t1; t++) {
         Rows<T> a = at(from, t, first);
-        for (i64 r = 0; r < moving(t); r++, out += depth) G::round_row(a.at + r * a.row, (i64)i.number, out);
+        for (i64 r = 0; r < moving(t); r++, row++)
+          if (tiled)
+            tiles::round_row(a.at + r * a.row, (i64)i.number, depth, (uint16_t*)rounded + row * depth);
+          else
+            G::round_row(a.at + r * a.row, (i64)i.number, rounded + row * depth);
       }
     }
     bool backward = ((is_ahead(i) ? t0 / q.ahead : t0) + q.steps_before) % 2;
     auto panels = [&](i64 begin, i64 end) {
+      [[maybe_unused]] typename G::Layout layout{};
       for (i64 k = begin; k < end; k++) {
         i64 j = (backward ? begin + end - 1 - k : k) * G::PANEL;
         const F *panel = packed + j * depth / G::PER, *after = panel + (backward ? -1 : 1) * G::PANEL * depth / G::PER;
@@ -149,10 +156,17 @@ struct Worker {
             Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
             for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
               m += moving(t);
+            i64 width = std::min<i64>(G::PANEL, i.n - j), deep = std::min<i64>(G::DEPTH, depth - d);
+            const T* s = from_zero ? nullptr : start.at + j;
             if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
-            G::panel_product(m, std::min<i64>(G::PANEL, i.n - j), std::min<i64>(G::DEPTH, depth - d), a.at + d, a.row, 1,
-                             block, next, from_zero ? nullptr : start.at + j, start.row, c.at + j, c.row);
             done += m;
+            if constexpr (G::ROUNDS)
+              if (tiled) {
+                const uint16_t* factors = (uint16_t*)rounded + (done - m) * depth + d;
+                tiles::panel_product(m, width, deep, factors, depth, block, s, start.row, c.at + j, c.row);
+                continue;
+              }
+            G::panel_product(m, width, deep, a.at + d, a.row, 1, block, next, s, start.row, c.at + j, c.row);
           }
         }
       }
@@ -170,12 +184,13 @@ struct Worker {
     product<T>(i, t0, t1);
   }
 
-  // Numbers in the rows of the largest rounded product, at most `rows` of them a step.
+  // Numbers in the rows of the largest rounded product, at most `rows` of them a step, and in those that a tile takes in
+  // behind the last.
   static i64 rounded_size(const Sequence& q, i64 rows) {
     i64 size = 0;
     for (const Instruction* i = q.instructions; i < q.instructions + q.count; i++)
       if (i->op == ROUNDED_PRODUCT || i->op == ROUNDED_PRODUCT_AHEAD)
-        size = std::max(size, rows * Gemm<float, Pair>::whole((i64)i->number) * (is_ahead(*i) ? q.ahead : 1));
+        size = std::max(size, (rows * (is_ahead(*i) ? q.ahead : 1) + tiles::ROWS) * Gemm<float, Pair>::whole((i64)i->number));
     return size;
   }
 
@@ -371,6 +386,9 @@ EXPORT int gatefield_processor() {
 #endif
   return 0;
 }
+
+// Whether products of bfloat16 are made by tiles.
+EXPORT int gatefield_tiles() { return tiles::available(); }
 
 #define RUN(suffix, T)                                                                                                \
   EXPORT void gatefield_run_##suffix(const Sequence* q) { run<T>(*q); }                                               \
