@@ -34,7 +34,7 @@ from gatefield.recurrent.state import LayerState
 SIZES = ((100, 32, 128, 128), (100, 32, 256, 256), (50, 64, 512, 512))
 SYMBOLS = 30
 TILED, TRAINING, GRADIENT, BITS = 0.7, 1.25, 0.01, 0.02
-"""Most of the time of float32, with tiles and without, most relative error of a gradient, most bits a character lost."""
+"""Most of the time of float32, with tiles and without; relative error of a gradient; bits a character that are lost."""
 
 
 class Characters(nn.Module):

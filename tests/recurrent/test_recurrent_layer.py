@@ -439,6 +439,31 @@ def test_autocast_keeps_the_state_in_full_precision():
     assert 0 < (output - exact).abs().max() < 0.05
 
 
+@pytest.mark.parametrize("make", [LSTM, GRU, Elman])
+def test_autocast_to_bfloat16_is_rounded_products(make):
+    """The engine runs them, forward and backward; the linear level between them is torch's business."""
+    layer = Recurrent([make(3, 8), nn.Linear(8, 5), make(5, 4)])
+    rounded = Recurrent(layer.directions[0].cell, bfloat16_products=True)
+    x = torch.randn(2, 6, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, _ = layer(x, lengths=[6, 2])
+        alone, _ = Recurrent(layer.directions[0].cell)(x, lengths=[6, 2])
+        paths = [found.path for found in layer.fast_path(x)]
+    assert output.dtype == torch.float32
+    assert torch.equal(alone, rounded(x, lengths=[6, 2])[0])
+    assert paths == [found.path for found in layer.fast_path(x)]
+    output.sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.dtype == torch.float32 for parameter in layer.parameters())
+
+
+def test_autocast_leaves_cells_without_matrices_as_they_are():
+    layer = Recurrent(ConvLSTM(1, 2))
+    x = torch.randn(2, 3, 1, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, _ = layer(x)
+    assert 0 < (output - layer(x)[0]).abs().max() < 0.05
+
+
 def test_states_can_be_reordered():
     layer = Recurrent(LSTM(3, 4)).double()
     x = torch.randn(3, 4, 3, dtype=DOUBLE)

@@ -47,8 +47,9 @@ class Recurrent(Configurable, nn.Module):
             (catalogue 160).
         checkpoint: keep sqrt(T) states for the backward pass and compute the rest again, so that long sequences fit.
         bfloat16_products: what matrix products multiply is rounded to bfloat16, forward and backward; sums, parameters,
-            states and gradients keep their dtype (`RoundedProducts`). Twice as fast and more where the processor has tile
-            instructions (AMX); elsewhere only a step of few rows gains, whose weights are half as much to read.
+            states and gradients keep their dtype (`RoundedProducts`). Training takes half the time where the processor
+            has tile instructions (AMX); elsewhere only steps of few rows gain, which wait for their weights. Autocast
+            to bfloat16 on a processor means the same.
 
     Raises:
         ArgumentError: an option that could not do anything here.

@@ -17,7 +17,7 @@ from .dropout import RecurrentDropout, Zoneout
 from .initial_state import InitialState, InitialStateName
 from .read_out import ReadOut
 from .resetting import Resetting
-from .rounded_products import RoundedProducts
+from .rounded_products import RoundedProducts, multiplies
 from .sorted_rows import SortedRows
 
 
@@ -47,7 +47,8 @@ class Direction(nn.Module):
         super().__init__()
         self.cell, self.initial = cell, InitialState(cell, start)
         self.noise, self.backward, self.rounded, self.place = noise, backward, rounded, place
-        self._wrapped: dict[tuple[bool, bool], list[Cell]] = {}
+        self._wrapped: dict[tuple[bool, bool, bool], list[Cell]] = {}
+        self._multiplies: bool | None = None  # whether the cell does; found out when it is asked
         self._read_outs: dict[tuple[Cell, nn.Linear], ReadOut] = {}
 
     def begin(self, x: Tensor, batch: int, input_shape: tuple[int, ...]) -> State:
@@ -66,15 +67,35 @@ class Direction(nn.Module):
     def forward(
         self, x: Tensor, state: State, rows: SortedRows, reset: Tensor | None, run: Run
     ) -> tuple[Tensor, Sequence[Tensor]]:
-        """Output (time, batch, ...) and last state of ``x`` (time, batch, ...); ``reset`` (time, batch) or None."""
+        """Output (time, batch, ...) and last state of ``x`` (time, batch, ...); ``reset`` (time, batch) or None.
+
+        Under autocast to bfloat16 on a processor, rounded products take the place of autocast, which the engine cannot
+        see through.
+        """
         self.check(x, x.shape[2:])
+        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu") and self._rounds_instead(x, state):
+            with torch.autocast("cpu", enabled=False):
+                return self._over(x.to(state[0].dtype), state, rows, reset, run, rounded=True)
+        return self._over(x, state, rows, reset, run, rounded=self.rounded)
+
+    def _rounds_instead(self, x: Tensor, state: State) -> bool:
+        """Whether rounded products come to what autocast, which is on, asks for."""
+        if torch.get_autocast_dtype("cpu") is not torch.bfloat16 or self.like(x).dtype is not torch.float32:
+            return False
+        if self._multiplies is None and x.shape[0] and x.shape[1]:
+            self._multiplies = multiplies(self.cell, x[0].float(), state)
+        return bool(self._multiplies)
+
+    def _over(
+        self, x: Tensor, state: State, rows: SortedRows, reset: Tensor | None, run: Run, rounded: bool
+    ) -> tuple[Tensor, Sequence[Tensor]]:
         own = len(state)
         first = self.begin(x, x.shape[1], tuple(x.shape[2:])) if reset is not None else ()
         if self.backward:
             x = rows.reverse(x)
             if reset is not None:  # what starts anew at t going forward does so at t - 1 going backward
                 reset = rows.reverse(rows.blank(torch.cat([reset[1:], torch.zeros_like(reset[:1])])))
-        cell, *wrappers = self.wrapped(reset is not None)
+        cell, *wrappers = self.wrapped(reset is not None, rounded)
         for cell in wrappers:
             if isinstance(cell, Resetting):
                 assert reset is not None
@@ -84,15 +105,16 @@ class Direction(nn.Module):
         output, final = run(cell, x, state, rows.active)
         return rows.reverse(output) if self.backward else output, final[:own]
 
-    def wrapped(self, resets: bool) -> list[Cell]:
-        """The cell, then what this mode puts around it, from the inside out.
+    def wrapped(self, resets: bool, rounded: bool | None = None) -> list[Cell]:
+        """The cell, then what this mode puts around it, from the inside out; ``rounded``: None as the layer says.
 
         They are built once: the engine knows a cell by its identity, and would trace a new one at every call.
         """
-        key = (self.training, resets)
+        rounded = self.rounded if rounded is None else rounded
+        key = (self.training, resets, rounded)
         if key not in self._wrapped:
             cells: list[Cell] = [self.cell]
-            if self.rounded:
+            if rounded:
                 cells.append(RoundedProducts(cells[-1]))
             rates = {name: rate for name, rate in self.noise.zoneout.items() if rate}
             if self.noise.recurrent_dropout and self.training:

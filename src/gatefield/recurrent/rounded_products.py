@@ -43,6 +43,13 @@ class RoundedProducts(Wrapper):
         return new
 
 
+def multiplies(cell: Cell, x: Tensor, state: State) -> bool:
+    """Whether a step of ``cell``, of ``x`` (batch, ...) for example, has products that could be rounded."""
+    with torch.no_grad(), _Rounding() as rounding:
+        cell.step(x, state)
+    return rounding.products > 0
+
+
 def rounded(x: Tensor) -> Tensor:
     """The bfloat16 nearest to each number, in the dtype of ``x``."""
     return x.to(torch.bfloat16).to(x.dtype)
