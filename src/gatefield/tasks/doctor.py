@@ -14,7 +14,7 @@ import torch
 from .. import __version__
 from ..core import devices
 from ..core.extras import installed
-from ..core.processor import SETTING
+from ..core.processor import SETTING, WITHOUT_TILES
 from ..functional import native as convolution_kernel
 from ..recurrent import native as recurrent_kernel
 
@@ -43,10 +43,18 @@ def examine() -> dict[str, dict[str, Any]]:
             "deformable convolution": _level(convolution_kernel.library()),
             "fused Adam": "yes" if _fused_adam() else "no: torch has none for this device",
             "oneDNN convolution": "yes" if torch.backends.mkldnn.is_available() else "no: torch was built without it",
-            "bfloat16 in hardware": "yes" if _bfloat16() else "no: training.precision=bfloat16 will be slow",
+            "bfloat16 in hardware": _in_words(_bfloat16()),
         },
         "data": {"GATEFIELD_DATA": os.environ.get("GATEFIELD_DATA", "not set"), "executable": sys.executable},
     }
+
+
+def _in_words(bfloat16: bool) -> str:
+    if not bfloat16:
+        return "no: training.precision=bfloat16 will be slow"
+    if os.environ.get(SETTING) == WITHOUT_TILES:
+        return "yes, but oneDNN must do without tiles: convolutions are slower than in float32, recurrent layers faster"
+    return "yes"
 
 
 def _tiles(library: recurrent_kernel.Library | None) -> str:
