@@ -15,7 +15,8 @@ from PIL import Image
 from gatefield import load
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.gradient_input import GradientInput
-from gatefield.tasks.attacking import attack, victim_of
+from gatefield.tasks.attacked_pictures import victim_of
+from gatefield.tasks.attacking import attack
 from gatefield.tasks.exhibits import Text
 from gatefield.tasks.explainable import Explainable, ExplainableInput
 from gatefield.tasks.explaining import explain, explainable, page
@@ -202,7 +203,7 @@ def test_attack_tells_accuracy_before_and_after(network, here):
     assert told["count"] == 100
     assert told["accuracy"] == pytest.approx(float((victim.predictions(raw.float()) == labels).double().mean()))
     assert told["accuracy_attacked"] == pytest.approx(float((victim.predictions(changed) == labels).double().mean()))
-    assert told["accuracy_of_whole_pixels"] == told["accuracy_attacked"]  # 16 grey levels are whole already
+    assert told["accuracy_rounded"] == told["accuracy_attacked"]  # 16 grey levels are whole already
     assert told["accuracy_attacked"] < told["accuracy"]
     assert told["largest_change"] == pytest.approx(16)
     curve = {point["epsilon"]: point["accuracy"] for point in told["curve"]}
@@ -218,7 +219,7 @@ def test_attack_tells_accuracy_before_and_after(network, here):
 
 def test_attack_without_a_budget_changes_nothing(network):
     told = json.loads(gatefield("attack", network, "--epsilon", 0, "--json").out)
-    assert told["accuracy"] == told["accuracy_attacked"] == told["accuracy_of_whole_pixels"]
+    assert told["accuracy"] == told["accuracy_attacked"] == told["accuracy_rounded"]
     assert told["changed_answers"] == 0
     assert told["largest_change"] == 0
     assert told["mean_l2"] is None
@@ -244,6 +245,39 @@ def test_attack_files_towards_a_class_and_write_a_page(network, pictures, here):
     assert gatefield("attack", network, files[0], "--epsilon", 0).out == f"{files[0]}: {same} -> {same}\n"
 
 
+def test_arguments_of_a_method(network, pictures, here):
+    picture = sorted(pictures.iterdir())[0]
+
+    def heat(*settings):
+        arguments = [part for setting in settings for part in ("--set", setting)]
+        outcome = gatefield("explain", network, picture, "--method", "grad-cam", *arguments, "--out", "map.png")
+        assert outcome.code == 0, outcome.err
+        content = (here / "map.png").read_bytes()
+        (here / "map.png").unlink()
+        return content
+
+    assert heat("mean=false") == heat("mean=true") == heat()  # 1/Z is one number for all of a map, scaled to its peak
+    assert heat("relu=false") != heat()
+    explain_it = ("explain", network, picture, "--method", "grad-cam")
+    assert "did you mean 'mean'" in refused(*explain_it, "--set", "meen=false")
+    assert "command line, mean=7: 7 is not true or false" in refused(*explain_it, "--set", "mean=7")
+    assert "'mean' is not a setting" in refused(*explain_it, "--set", "mean")
+    assert "--method" in refused("explain", network, picture, "--set", "mean=false")
+    assert not list(here.iterdir())
+    told = json.loads(gatefield("attack", network, "--set", "epsilon=2", "--count", 20, "--json").out)
+    assert told["attack"] == {"name": "fgsm", "epsilon": 2.0}
+    assert "given twice" in refused("attack", network, "--set", "epsilon=2", "--epsilon", 3)
+
+
+def test_without_1_over_z_a_map_is_z_times_as_large(network, pictures):
+    picture = sorted(pictures.iterdir())[0]
+    methods = [{"name": "grad-cam", "mean": mean, "enlarge": False} for mean in (True, False)]
+    (explanation,) = explain(load(network), [picture], methods, layer="features.s4")
+    with_it, without = (each.heat for each in explanation.maps)
+    assert with_it.max() > 0
+    torch.testing.assert_close(without, with_it.numel() * with_it)
+
+
 def test_attack_refuses(network, pictures, here):
     assert "did you mean 'fgsm'" in refused("attack", network, "--method", "fgms")
     message = refused("attack", network, "--method", "deep-fool", "--epsilon", 3)
@@ -259,5 +293,5 @@ def test_attack_refuses(network, pictures, here):
 
 def test_attack_from_python(digits_run):
     attacked = attack(load(digits_run), method="pgd", epsilon=6, count=40)
-    assert (attacked.changed - attacked.raw).abs().max() <= 6 + 1e-4
+    assert max(float(r.abs().max()) for r in attacked.added) <= 6 + 1e-4
     assert attacked.labels.shape == attacked.answers.label.shape == (40,)

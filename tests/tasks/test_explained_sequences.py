@@ -298,8 +298,10 @@ def test_layers_inputs_and_tasks_that_cannot_be(runs, tagger, tmp_path, monkeypa
     assert "there is no word" in refused("explain", path, " ")
     assert "nothing to explain" in refused("explain", path)
     assert "nothing to explain" in refused("explain", runs["text-classification"].folder.path)
-    with pytest.raises(InputError, match="'translation' cannot be explained") as caught:
-        explainable(Translation.sample(tmp_path), [])
+    with monkeypatch.context() as patched:
+        patched.delattr(Translation, "explainable")
+        with pytest.raises(InputError, match="'translation' cannot be explained") as caught:
+            explainable(Translation.sample(tmp_path), [])
     assert "tagging" in caught.value.hint
     assert "forecasting" in caught.value.hint
     explanations = list(explain(tagger, ["go it"], ["gradient", "occlusion"], position=1))

@@ -18,7 +18,9 @@ class GradCAM(Explainer):
     by default the last that has several places and on which the score depends.
 
     Args:
-        mean: divide by Z, the number of places, as the paper does; the lecture's slide leaves it out (erratum 13).
+        mean: divide by Z, the number of places, as the paper does; the lecture's slide leaves it out (erratum 13). Z
+            is one number for all of M: without it M is Z times as large, and a picture of M, which is scaled to its
+            largest number, is the same.
         relu: keep what speaks for the class only; without it M is signed.
         enlarge: interpolate M to the places of the input; without it M has those of the layer.
 

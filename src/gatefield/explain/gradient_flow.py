@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ArgumentError, InputError
 from ..functional.layer_outputs import evaluating
+from ..functional.spread import spread_over
 
 
 def gradient_by_layer(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> dict[str, float]:
@@ -221,9 +223,20 @@ class LagFlow:
     def curves(self, count: int = 4) -> dict[str, LagNorms]:
         """The first record, the last, and others between, ``count`` in all: what a figure of curves takes."""
         epochs = sorted(self.records)
-        last = max(len(epochs) - 1, 0)
-        chosen = sorted({round(k * last / max(count - 1, 1)) for k in range(count)}) if epochs else []
-        return {f"epoch {epochs[k]}": self.records[epochs[k]] for k in chosen}
+        return {f"epoch {epochs[k]}": self.records[epochs[k]] for k in spread_over(len(epochs), count).tolist()}
+
+
+def equal_pieces(sequences: Sequence[Tensor], longest: int, rows: int) -> Tensor:
+    """Pieces of one length of sequences (1, time, features), cut from their ends, (rows, steps, features).
+
+    Args:
+        sequences: of any lengths.
+        longest: steps of a piece at most; it has as many as the longest sequence where that is shorter.
+        rows: pieces at most.
+    """
+    steps = min(longest, max(x.shape[1] for x in sequences))
+    ends = ((x[0], end) for x in sequences for end in range(x.shape[1], steps - 1, -max(steps, 1)))
+    return torch.stack([x[end - steps : end] for x, end in itertools.islice(ends, rows)])
 
 
 def _copy(values: Tensor) -> Tensor:

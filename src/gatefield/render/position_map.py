@@ -42,10 +42,11 @@ def position_map(
         message = f"numbers of shape {values.shape} for {len(rows)} rows and {len(columns)} columns"
         raise ArgumentError(message, hint="give a row for each answer, a column for each place", path=("heat",))
     above, left = [_label(name) for name in columns], [_label(name) for name in rows]
-    upright = max(map(len, above)) > 3
-    margin = _CHARACTER * max(map(len, left)) + 0.2
-    head = (_CHARACTER * max(map(len, above)) if upright else 0.15) + 0.2 + (0.3 if title else 0)
     width, height = min(_CELL * len(columns), _WIDEST), min(_CELL * len(rows), _TALLEST)
+    longest = _CHARACTER * max(map(len, above))
+    upright = longest > 1.01 * width / _written(above)
+    margin = _CHARACTER * max(map(len, left)) + 0.2
+    head = (longest if upright else 0.15) + 0.2 + (0.3 if title else 0)
     spare = max(0.11 * len(title) - width, 0.1)  # a title wider than its map
     figure = style.blank(width + margin + spare, height + head + 0.1)
     figure.set_layout_engine("none")
@@ -59,8 +60,9 @@ def position_map(
     axes.set_xticks(range(len(above)), above, rotation=90 if upright else 0)
     axes.set_yticks(range(len(left)), left)
     axes.xaxis.tick_top()
-    size = float(numpy.clip(72 * 0.8 * min(width / len(above), height / len(left)), 4.5, 8.5))
-    axes.tick_params(colors=style.INK, labelsize=size, length=0, pad=3)
+    axes.tick_params(colors=style.INK, length=0, pad=3)
+    axes.tick_params("x", labelsize=_size(width, above))
+    axes.tick_params("y", labelsize=_size(height, left))
     if width == _CELL * len(columns):  # thin cells would be all lines
         for edge in range(len(columns) + 1):
             axes.axvline(edge - 0.5, color=style.HAIRLINE, linewidth=0.6)
@@ -69,6 +71,16 @@ def position_map(
     if title:
         axes.set_title(title, loc="left", color=style.INK, size=10.5, weight="bold", pad=10)
     return style.literal(figure)
+
+
+def _size(length: float, names: Sequence[str]) -> float:
+    """Points of the ``names`` along ``length`` inches, so that those that are written keep apart."""
+    return float(numpy.clip(72 * 0.8 * length / _written(names), 4.5, 8.5))
+
+
+def _written(names: Sequence[str]) -> int:
+    """How many ``names`` are not empty; at least 1."""
+    return max(sum(map(bool, names)), 1)
 
 
 def _label(name: str) -> str:

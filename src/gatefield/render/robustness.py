@@ -12,19 +12,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def robustness_figure(strengths: Any, accuracy: Any, unit: str = "grey levels") -> Figure:
+def robustness_figure(
+    strengths: Any, accuracy: Any, budget: str = "epsilon, grey levels", chance: Any = None
+) -> Figure:
     """Accuracy against the budget of an attack.
 
     Args:
-        strengths: epsilon of each point.
+        strengths: the budget at each point.
         accuracy: in [0, 1], one each.
-        unit: of epsilon.
+        budget: what it is, and its unit.
+        chance: accuracy under random changes of the same size, one each; None draws none.
     """
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     figure = style.blank(6.4, 3.4)
     axes = style.plain_axes(figure.subplots(), "Accuracy under attack")
-    axes.plot(numpy.asarray(strengths), numpy.asarray(accuracy), color=style.FIRST, marker="o", markersize=4)
-    axes.set(xlabel=f"epsilon, {unit}", ylabel="accuracy", ylim=(-0.02, 1.02))
+    strengths = numpy.asarray(strengths)
+    line = {"marker": "o", "markersize": 4}
+    axes.plot(strengths, numpy.asarray(accuracy), color=style.FIRST, label="attacked", **line)
+    if chance is not None:
+        axes.plot(strengths, numpy.asarray(chance), color=style.SECOND, label="random changes", **line)
+        axes.legend(frameon=False, fontsize=9, labelcolor=style.MUTED)
+    axes.set(xlabel=budget, ylabel="accuracy", ylim=(-0.02, 1.02))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=bool((strengths == strengths.round()).all())))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     return style.literal(figure)

@@ -102,6 +102,44 @@ def spectrogram_strips(
     return style.literal(figure)
 
 
+def sounds_side_by_side(sounds: Sequence[tuple[str, Any, Any]], seconds: float) -> Figure:
+    """Waveforms in one row, on one scale, and below each its log-mel spectrogram.
+
+    Args:
+        sounds: title, samples (count,) and natural logarithms of energies (time, bands) of each.
+        seconds: that each lasts.
+
+    Raises:
+        ArgumentError: no sound, or one that lasts no time.
+    """
+    if not sounds or not seconds > 0:
+        message = f"{len(sounds)} sounds of {seconds:g} s"
+        raise ArgumentError(message, hint="give at least one, and the seconds they last", path=("sounds",))
+    figure = style.blank(10.0, 3.0)
+    above, below = figure.subplots(2, len(sounds), squeeze=False, height_ratios=[1, 1.3])
+    loudest = max(float(numpy.abs(_array(samples)).max(initial=0)) for _, samples, _ in sounds) or 1.0
+    for axes, under, (title, samples, log_mel) in zip(above, below, sounds):
+        style.bare_axes(axes).set_title(style.wrapped(title, 26, 2), loc="left", color=style.INK, size=9, weight="bold")
+        low, high = _envelope(_array(samples))
+        time = numpy.linspace(0, seconds, len(low))
+        axes.fill_between(time, low, high, color=style.FIRST, linewidth=0.5)
+        axes.set(xlim=(0, seconds), ylim=(-loudest, loudest))
+        shades = _shades(_array(log_mel)).transpose(1, 0, 2)
+        under.imshow(shades, origin="lower", aspect="auto", extent=(0, seconds, 0, shades.shape[0]))
+        style.plain_axes(under).grid(visible=False)
+        under.set_yticks([])
+        under.set_xlabel("seconds")
+        under.set_xlim(0, seconds)
+    return style.literal(figure)
+
+
+def _envelope(samples: numpy.ndarray, points: int = 300) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The lowest and the highest sample of each of at most ``points`` stretches; of no samples silence."""
+    samples = samples if len(samples) else numpy.zeros(1)
+    stretches = numpy.array_split(samples, min(points, len(samples)))
+    return numpy.array([part.min() for part in stretches]), numpy.array([part.max() for part in stretches])
+
+
 def _shades(S: numpy.ndarray) -> numpy.ndarray:
     """RGBA of each energy: the page's blue, the more opaque the louder."""
     from matplotlib.colors import to_rgb

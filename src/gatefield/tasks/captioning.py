@@ -20,8 +20,6 @@ from ..core.run_folder import RunFolder
 from ..data import batching
 from ..data.captioned_sequences import CaptionedSequences, indicated
 from ..data.corpus import CaptionedImage
-from ..data.decode import decode
-from ..data.image_files import find_images
 from ..data.image_set import ImageTensor
 from ..data.length_buckets import LengthBuckets
 from ..data.preparation import Preparation
@@ -33,11 +31,15 @@ from ..decoding import Decoder, Forbidden, Hypothesis
 from ..models.language.captioner import Captioner
 from ..models.model import Model
 from ..render.page import Page
+from ..training.distributed import Processes
 from ..training.objectives.frames import Frames
 from ..training.settings import Training
 from ..training.weights import restore_tensors, state_tensors
 from . import captioning_page
+from .explainable import Explainable
+from .explained_captions import explainable_captions
 from .fitting import fit_network
+from .given_pictures import given_pictures
 from .pretrained import from_pretrained
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
@@ -275,16 +277,20 @@ class Captioning(SequenceTask[CaptionedImage]):
             top: how many captions to give, at most; others than the best come of a decoder with so many hypotheses.
         """
         _ = self.model
-        for given in inputs:
-            for picture in [given] if isinstance(given, bytes) else find_images(pathlib.Path(given)):
-                name = "<bytes>" if isinstance(picture, bytes) else str(picture)
-                pixels = decode(picture, self.shape[0], self.shape[1:], name)
-                (said,) = self.say(pixels[None], session)
-                captions = [
-                    {"text": self.codec.decode(own.tokens), "log_probability": own.log_probability}
-                    for own in said.hypotheses[:top]
-                ]
-                yield {"input": name, "text": said.text, "captions": captions}
+        for picture in given_pictures(inputs):
+            (said,) = self.say(picture.pixels(self.shape[0], self.shape[1:])[None], session)
+            captions = [
+                {"text": self.codec.decode(own.tokens), "log_probability": own.log_probability}
+                for own in said.hypotheses[:top]
+            ]
+            yield {"input": picture.name, "text": said.text, "captions": captions}
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Pictures for explainers: for each word of the caption a number for every place."""
+        session = Session(processes=Processes(device=self.model.device))
+        return explainable_captions(
+            self.captioner, self.codec, self.preparation, lambda picture: self.say(picture, session)[0], files
+        )
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         captioning_page.compose(self, session, folder, page)

@@ -24,10 +24,13 @@ from ..data.sequence_set import TaggedSequences
 from ..data.series import Series, SeriesReader
 from ..functional.autoregression import least_squares, select_order
 from ..models.model import Model
+from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.direction import direction_figure
 from ..render.page import Page
 from ..training.settings import Training
 from .bucketing import bucketed
+from .explainable import Explainable, ExplainableInput
+from .explained_directions import REMARK, Course, ExplainableDirections
 from .foretelling import build_foreteller
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
@@ -43,12 +46,14 @@ SHOWN = 120
 
 class Stretch(NamedTuple):
     """Successive steps: the changes that are seen, float64 (time, series), whether the first series rises next, int64
-    (time,), and the places of the steps in the series.
+    (time,), the places of the steps in the series, the series, and what a person calls the stretch.
     """
 
     changes: Tensor
     rises: Tensor
     steps: range
+    series: Series
+    place: str
 
 
 class DirectionTagging(SequenceTask[Stretch]):
@@ -106,7 +111,7 @@ class DirectionTagging(SequenceTask[Stretch]):
             ends = [max(end - 2, 0) for end in (*series.parts, len(series))]  # the last change is known, and one after
         train, validation, test = (
             [
-                Stretch(changes[first:last], rises[first:last], range(first + 1, last + 1))
+                self._stretch(series, changes[first:last], rises[first:last], first + 1)
                 for first in range(start, end, self.length)
                 for last in [min(first + self.length, end)]
             ]
@@ -129,6 +134,25 @@ class DirectionTagging(SequenceTask[Stretch]):
             message = f"'{series.names[column]}' is {float(values[step, column]):g} at {series.stamp(step)}"
             raise DataError(f"{message}, and has no logarithm", hint="set logarithm=false to see differences")
         return (values.log() if self.logarithm else values).diff(dim=0)
+
+    @staticmethod
+    def _stretch(series: Series, changes: Tensor, rises: Tensor, begin: int, place: str = "") -> Stretch:
+        """The steps of ``series`` from ``begin`` on at which ``changes`` are seen."""
+        steps = range(begin, begin + len(changes))
+        span = f"{series.stamp(steps[0])} to {series.stamp(steps[-1])}" if len(changes) else "no step"
+        return Stretch(changes, rises, steps, series, place or span)
+
+    def _newest(self, series: Series, place: str) -> Stretch:
+        """The end of ``series``; nobody knows whether it rises after the last step.
+
+        Raises:
+            DataError: fewer than two steps, or values without logarithms.
+        """
+        newest = self._changes(series)[-self.length :]
+        if not len(newest):
+            raise DataError(f"{place} has {len(series)} step", hint="give at least two: a change is what is seen")
+        unknown = torch.zeros(len(newest), dtype=torch.int64)
+        return self._stretch(series, newest, unknown, len(series) - len(newest), place)
 
     def learn(self, items: Sequence[Stretch]) -> None:
         changes = torch.cat([item.changes for item in items])
@@ -210,23 +234,50 @@ class DirectionTagging(SequenceTask[Stretch]):
             DataError: a file that cannot be used, or with fewer than two steps.
         """
         _ = self.model
-        options = dict(self.data.arguments) if isinstance(self.data, CsvSeries) else {}
-        for given in inputs:
-            place = "<bytes>" if isinstance(given, bytes) else str(given)
-            reader = CsvSeries(**(options | {"path": place, "columns": self._names}))
-            series = reader.parse(given, place) if isinstance(given, bytes) else reader.read()
-            newest = self._changes(series)[-self.length :]
-            if not len(newest):
-                raise DataError(f"{place} has {len(series)} step", hint="give at least two: a change is what is seen")
-            unknown = torch.zeros(len(newest), dtype=torch.int64)
-            up = float(self.chances([Stretch(newest, unknown, range(len(newest)))], session)[-1])
+        for newest in self.given(inputs):
+            up = float(self.chances([newest], session)[-1])
             ranked = sorted(zip((1 - up, up), CLASSES), reverse=True)
             yield {
-                "input": place,
-                "after": series.stamps[-1],
+                "input": newest.place,
+                "after": newest.series.stamp(newest.steps[-1]),
                 "label": ranked[0][1],
                 "top": [{"label": label, "probability": chance} for chance, label in ranked[:top]],
             }
+
+    def given(self, files: Iterable[Any]) -> Iterator[Stretch]:
+        """The ends of the series that a person gives, each a CSV file or its bytes.
+
+        Raises:
+            DataError: a file that cannot be used, or with fewer than two steps.
+        """
+        options = dict(self.data.arguments) if isinstance(self.data, CsvSeries) else {}
+        for given in files:
+            place = "<bytes>" if isinstance(given, bytes) else str(given)
+            reader = CsvSeries(**(options | {"path": place, "columns": self._names}))
+            yield self._newest(reader.parse(given, place) if isinstance(given, bytes) else reader.read(), place)
+
+    def reading(self, item: Stretch) -> ExplainableInput:
+        """A stretch for explainers, step by step; after each the network says whether the series rises."""
+        device, series = self.model.device, item.series
+        inputs = (self._scaled(item.changes)[None].to(device), torch.tensor([len(item.steps)], device=device))
+        changes = (item.changes[:, 0].expm1() if self.logarithm else item.changes[:, 0]).tolist()
+        course = Course(
+            series.values[item.steps.start : item.steps.stop, 0],
+            [f"{change:+.2%}" if self.logarithm else f"{change:+.3g}" for change in changes],
+            [series.stamp(step) for step in item.steps],
+            self._names,
+        )
+        last = [len(item.steps) - 1]
+        return ExplainableInput(item.place, inputs, course, positions=course.stamps, asked=last, remark=REMARK)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """The ends of series for explainers, each a CSV file; of the run's own series where there is none."""
+        model = self.model
+        assert isinstance(model, SequencePredictor)
+        stretches = self.given(files := list(files))
+        if not files:
+            stretches = iter([self._newest(self.data.read(), "the end of the run's own series")])
+        return ExplainableDirections.of(model, CLASSES, map(self.reading, stretches))
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

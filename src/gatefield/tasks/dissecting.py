@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import torch
-
 from ..core.console import Console
 from ..core.errors import InputError, suggest
+from ..functional.spread import spread_over
 from ..render.page import Page
+from ..training.weights import parse_tensors, read_content
 from . import picture_sections, sequence_sections
 from .explaining import place_for
 from .image_classification import ImageClassification
-from .network_sections import Findings
+from .network_sections import Findings, Weights, landscape_section
+from .recording import TRAJECTORY
 from .run import Run
 from .sequence_specimen import can_be_dissected, specimen_of
 from .specimen import PictureSpecimen, Specimen
@@ -64,7 +66,8 @@ def dissect(
     if not pictures and not can_be_dissected(run.task):
         hint = "give a run of image-classification, or of texts, sounds or series"
         raise InputError(f"a run of {type(run.task).name} cannot be dissected", hint=hint)
-    sections: Sections = picture_sections.SECTIONS if pictures else sequence_sections.SECTIONS
+    known: Sections = picture_sections.SECTIONS if pictures else sequence_sections.SECTIONS
+    sections: Sections = {**known, "landscape": functools.partial(_landscape, run)}
     for name in what:
         if name not in sections:
             raise InputError(f"there is nothing called '{name}' to dissect", hint=suggest(name, sections))
@@ -82,6 +85,21 @@ def dissect(
     return Dissection(path, _compose(page, specimen, sections, what, path))
 
 
+def _landscape(run: Run, page: Page, specimen: Specimen) -> Findings:
+    """The loss around the weights, and the way of training where the run recorded it."""
+    own = dict(specimen.model.named_parameters())
+    files = sorted((run.folder.path / TRAJECTORY).glob("epoch-*.safetensors"))
+    way = [_named_as(own, parse_tensors(read_content(file), str(file))[0]) for file in files]
+    return landscape_section(page, specimen, way)
+
+
+def _named_as(own: Mapping[str, Any], given: Weights) -> Weights:
+    """``given`` by the names of ``own``: what wraps a network for training, or for a look at it, calls it so."""
+    longer = {f"network.{name}": values for name, values in given.items()}
+    shorter = {name.removeprefix("network."): values for name, values in given.items()}
+    return next((named for named in (given, longer, shorter) if own.keys() <= named.keys()), given)
+
+
 def _pictures(
     run: Run, task: ImageClassification, layer: str | None, count: int, console: Console
 ) -> tuple[str, PictureSpecimen]:
@@ -89,7 +107,7 @@ def _pictures(
     if min(count, len(images)) < FEWEST:
         message = f"{min(count, len(images))} pictures are too few to dissect with"
         raise InputError(message, hint=f"take at least {FEWEST}")
-    chosen = torch.linspace(0, len(images) - 1, min(count, len(images))).round().long()
+    chosen = spread_over(len(images), count)
     specimen = PictureSpecimen(task.trained, images.subset(chosen), layer, run.session.seed, console)
     return f"{len(chosen)} pictures of the {name} part", specimen
 

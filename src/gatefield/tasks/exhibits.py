@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -72,6 +72,7 @@ class Text(Exhibit):
     """A text, token by token."""
 
     tokens: Sequence[str]
+    caption: ClassVar[str] = "A row for each answer, a column for each token it may be due to"
 
     def axis(self) -> dict[str, Any]:
         """The tokens, a number of a map for each."""
@@ -81,25 +82,30 @@ class Text(Exhibit):
         if len(explanations) > 1:
             return self._maps(explanations)
         (explanation,) = explanations
-        at, target = explanation.answer.position, explanation.answer.target
-        asked = target if at is None else f"{self.tokens[at]}: {target}"
+        asked, marked = self.asked(explanation.answer), self.marked(explanation.answer)
         return [
-            Drawing(token_strip(self.tokens, each.heat, f"{asked} · {title(each, ' · ')}", at), "", each.method)
+            Drawing(token_strip(self.tokens, each.heat, f"{asked} · {title(each, ' · ')}", marked), "", each.method)
             for each in explanation.maps
         ]
 
+    def asked(self, answer: Answer) -> str:
+        """What an answer is called among others."""
+        return answer.target if answer.position is None else f"{self.tokens[answer.position]}: {answer.target}"
+
+    def marked(self, answer: Answer) -> int | None:
+        """The token that an answer belongs to, if any."""
+        return answer.position
+
     def _maps(self, explanations: Sequence[Explanation]) -> list[Drawing]:
         """A row for each position that has an answer, a column for each token."""
-        answers = [explanation.answer for explanation in explanations]
-        rows = [f"{self.tokens[answer.position or 0]}: {answer.target}" for answer in answers]
-        caption = "A row for each answer, a column for each token it may be due to; full colour is a row's largest."
+        rows = [self.asked(explanation.answer) for explanation in explanations]
         return [
             Drawing(
                 position_map(rows, self.tokens, heat, title(each, " · "), each_row=True),
-                caption,
+                f"{self.caption}; full colour is a row's largest.",
                 f"map by {each.method}",
             )
-            for each, heat in _stacked(explanations)
+            for each, heat in stacked(explanations)
         ]
 
 
@@ -126,13 +132,16 @@ class Sound(Exhibit):
         return [round(int(heat.argmax()) * self.hop + self.window / 2, 4)]
 
     def drawings(self, explanations: Sequence[Explanation]) -> list[Drawing]:
+        maps = explanations[0].maps
+        caption = "Above the sound, low bands below; below what each moment counts for the answer."
+        return [self.strips({title(each): each.heat for each in maps}, caption)]
+
+    def strips(self, strips: Mapping[str, Tensor], caption: str) -> Drawing:
+        """The sound, and below it one number a frame by each name."""
         samples, rate = self.recording.samples, self.recording.rate
         S = log_mel_spectrogram(samples, rate, bands=BANDS, low=60.0)
-        maps = explanations[0].maps
-        strips = {title(each): each.heat for each in maps}
         figure = spectrogram_strips(S, len(samples) / rate, strips, self.window / 2, self.hop)
-        caption = "Above the sound, low bands below; below what each moment counts for the answer."
-        return [Drawing(figure, caption, f"spectrogram and what counts by {', '.join(each.method for each in maps)}")]
+        return Drawing(figure, caption, f"spectrogram and what counts: {', '.join(strips)}")
 
 
 @dataclass(frozen=True)
@@ -194,12 +203,12 @@ class Past(Exhibit):
     def _maps(self, explanations: Sequence[Explanation]) -> list[Drawing]:
         """A row for each step ahead, a column for each step back."""
         answers = [explanation.answer for explanation in explanations]
-        rows = _spaced([f"{self.ahead[answer.position or 0]}: {answer.label}" for answer in answers])
+        rows = spaced([f"{self.ahead[answer.position or 0]}: {answer.label}" for answer in answers])
         window = len(self.past)
-        columns = _spaced([str(lag) for lag in range(window, 0, -1)])
+        columns = spaced([str(lag) for lag in range(window, 0, -1)])
         caption = "A row for each step ahead, a column for each step back; the last value is 1 step back."
         drawings = []
-        for each, heat in _stacked(explanations):
+        for each, heat in stacked(explanations):
             heat = heat.sum(-1) if heat.dim() == 3 else heat
             figure = position_map(rows, columns, heat, title(each, " · "))
             largest = f" Full colour is {float(heat.abs().max()):.3g}{self._unit([each])}."
@@ -230,18 +239,18 @@ def _series(answer: Answer) -> int:
     return answer.place[1]
 
 
-def _stacked(explanations: Sequence[Explanation]) -> list[tuple[Map, Tensor]]:
+def stacked(explanations: Sequence[Explanation]) -> list[tuple[Map, Tensor]]:
     """For each method that explained all positions: a map that stands for it, and all numbers, (positions, ...)."""
-    stacked = []
+    found = []
     for each in explanations[0].maps:
         own = [other for explanation in explanations for other in explanation.maps if other.method == each.method]
         if len(own) == len(explanations):
             heat = torch.stack([other.heat for other in own])
-            stacked.append((each._replace(heat=heat), heat))
-    return stacked
+            found.append((each._replace(heat=heat), heat))
+    return found
 
 
-def _spaced(names: Sequence[str]) -> list[str]:
-    """``names`` with so many left out that the rest can be read."""
-    every = -(-len(names) // MOST)
+def spaced(names: Sequence[str], most: int = MOST) -> list[str]:
+    """``names`` with so many left out that the rest, ``most`` of them, can be read."""
+    every = -(-len(names) // most)
     return [name if number % every == 0 else "" for number, name in enumerate(names)]

@@ -6,15 +6,17 @@ A task takes part by one method, ``explainable(files)``, that returns an `Explai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import InputError, nearest, suggest
+from ..core.errors import ArgumentError, InputError, nearest, suggest
 from ..explain.explainer import Explainer
+from ..explain.places import find_places
 from ..explain.scores import Target
+from ..functional.layer_outputs import evaluating
 
 FEW = 40  # targets that a hint can name
 
@@ -53,6 +55,10 @@ class Exhibit:
         """Everything about one input: an explanation, or one for each position."""
         raise NotImplementedError
 
+    def beside(self) -> list[Drawing]:
+        """What a page shows of the input beside what explainers say: where the network itself looked, say."""
+        return []
+
 
 @dataclass(frozen=True)
 class ExplainableInput:
@@ -65,6 +71,7 @@ class ExplainableInput:
         positions: names of the positions that have an answer of their own; None where the input has one answer.
         asked: the positions, from 0, that are explained where nobody names one; by default all.
         remark: what a reader of the explanation should know.
+        whole: all that the network answers, in words, where the positions are parts of it.
     """
 
     name: str
@@ -73,6 +80,7 @@ class ExplainableInput:
     positions: Sequence[str] | None = None
     asked: Sequence[int] | None = None
     remark: str = ""
+    whole: str = ""
 
     def explained(self, position: int | None) -> Sequence[int | None]:
         """The positions to explain, from 0, where a person asks for ``position``, from 1, or for none.
@@ -158,6 +166,9 @@ class Explainable:
         noun: what a person calls a target.
         method: the explainer where nobody names one.
         options: explainer -> arguments that fit these inputs better than its defaults.
+        reader: how the names of those layers begin that read the input, where others have places of something else:
+            methods that map a layer take the last of these by default, and none that runs after them.
+        embedding: the layer where explanations of symbols start; by default the only one that embeds them.
     """
 
     model: nn.Module
@@ -167,6 +178,26 @@ class Explainable:
     noun: str = "class"
     method: str = "integrated-gradients"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reader: str = ""
+    embedding: str | None = None
+
+    def layer(self, given: ExplainableInput, named: str | None) -> str:
+        """The layer that methods of places map: ``named``, or by default the last that has several.
+
+        Raises:
+            ArgumentError: there is no such layer, or its places are not those of the input.
+            InputError: no layer has several places.
+        """
+        with evaluating(self.model):
+            places = find_places(self.model, given.inputs)
+        mine = [layer.name.startswith(self.reader) for layer in places.layers]
+        end = len(mine) - mine[::-1].index(True) if any(mine) else 0
+        if named in {layer.name for layer in places.layers[end:]}:
+            message = f"layer '{named}' runs after '{self.reader}', which reads the input: its places are others"
+            raise ArgumentError(message, hint=f"choose a layer of '{self.reader}', or leave it out", path=("layer",))
+        inner = [layer for layer in places.inner if layer.name.startswith(self.reader)]
+        read = replace(places, layers=places.layers[:end], inner=inner)
+        return read.last().name if named is None else read.layer(named).name
 
     def number(self, target: str) -> int:
         """The place of ``target`` among the outputs.

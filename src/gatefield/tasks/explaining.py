@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..core.configurable import Spec
 from ..core.console import Console
 from ..core.discovery import family
 from ..core.errors import ArgumentError, InputError
 from ..core.files import write_bytes
-from ..explain.explainer import Explainer
-from ..explain.places import find_places
+from ..explain.explainer import Explainer, PointExplainer
 from ..functional.layer_outputs import evaluating
 from ..render.drawing import figure_png
 from ..render.page import Page
@@ -76,7 +74,7 @@ def explain(
                 if explainer.name in left_out:
                     continue
                 try:
-                    explanation.maps.append(_map(explainer, offered.model, given, answer, layer))
+                    explanation.maps.append(_map(explainer, offered, given, answer, layer))
                 except InputError as error:
                     if len(explainers) == 1 or isinstance(error, ArgumentError):
                         raise
@@ -120,9 +118,11 @@ def page(run: Run, explanations: Iterable[Explanation]) -> Page:
         made.text(remark)
     for number, own in enumerate(_by_input(several), start=1):
         made.heading(f"{number}. {own[0].input.name}")
+        if own[0].input.whole:
+            made.text(own[0].input.whole)
         if len(own) == 1:
             made.text(own[0].answer.sentence)
-        for drawing in own[0].input.exhibit.drawings(own):
+        for drawing in [*own[0].input.exhibit.drawings(own), *own[0].input.exhibit.beside()]:
             made.figure(*drawing)
         if len(own) > 1:
             made.text("All positions are explained; --position N draws one of them by itself.")
@@ -139,12 +139,12 @@ def write(run: Run, explanations: Sequence[Explanation], path: pathlib.Path) -> 
     if path.suffix != ".png":
         page(run, explanations).write(path)
         return
-    pictures = [explanation.input.exhibit for explanation in explanations]
-    if not all(isinstance(exhibit, Picture) for exhibit in pictures):
-        drawings = [each for own in _by_input(explanations) for each in own[0].input.exhibit.drawings(own)]
+    inputs = _by_input(explanations)
+    shown = [(exhibit, each) for each in explanations if isinstance(exhibit := each.input.exhibit, Picture)]
+    if not len(shown) == len(inputs) == len(explanations):
+        drawings = [each for own in inputs for each in own[0].input.exhibit.drawings(own)]
         write_bytes(path, figure_png(_only(drawings).figure, dpi=160))
         return
-    shown = [(exhibit, each) for exhibit, each in zip(pictures, explanations) if isinstance(exhibit, Picture)]
     if [len(explanation.maps) for explanation in explanations] == [1]:
         (picture, explanation), *_ = shown
         (single,) = picture.overlays(explanation.maps)
@@ -191,12 +191,10 @@ def _asked(offered: Explainable, given: ExplainableInput, target: str | None, po
     return offered.answers(given, outputs, target, position)
 
 
-def _map(explainer: Explainer, model: nn.Module, given: ExplainableInput, answer: Answer, layer: str | None) -> Map:
-    if explainer.per_place and layer is None:
-        with evaluating(model):
-            layer = find_places(model, given.inputs).last().name
-    layer = layer if explainer.per_place else None
-    heat = explainer.attribute(model, given.inputs, answer.place, layer)[0].float().cpu()
+def _map(explainer: Explainer, offered: Explainable, given: ExplainableInput, answer: Answer, named: str | None) -> Map:
+    layer = offered.layer(given, named) if explainer.per_place else None
+    start = offered.embedding if isinstance(explainer, PointExplainer) else layer
+    heat = explainer.attribute(offered.model, given.inputs, answer.place, start)[0].float().cpu()
     return Map(explainer.name, layer, given.exhibit.places(heat, explainer, answer))
 
 

@@ -24,10 +24,11 @@ from ..training.checkpoint import Checkpoints
 from ..training.history import History
 from ..training.loop import fit
 from ..training.objective import Objective, objective_for
-from ..training.recorders import recorders_for
+from ..training.recorders import Recorder, recorders_for
 from ..training.schedule import Progress
 from ..training.settings import Training
 from .classifier import BATCH, TrainedClassifier
+from .recording import recorders_of
 from .task import Session
 
 
@@ -52,6 +53,10 @@ def fit_network(
     Raises:
         DataError, DivergenceError, StorageError, WeightsError: see `training.loop.fit`.
     """
+    recorders: list[Recorder] = []
+    if folder is not None:
+        asked_for = recorders_of(model, objective, training, batches, session, folder)
+        recorders = [*asked_for, *recorders_for(folder)]
     with tempfile.TemporaryDirectory(prefix="gatefield-") as scratch:
         return fit(
             model,
@@ -63,7 +68,7 @@ def fit_network(
             seed=session.seed,
             processes=session.processes,
             fingerprint=fingerprint,
-            recorders=recorders_for(folder) if folder else (),
+            recorders=recorders,
             console=session.console,
             before_update=before_update,
         )

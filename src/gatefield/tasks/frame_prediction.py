@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
@@ -21,10 +22,13 @@ from ..data.reader import RollReader
 from ..data.sequence_set import ContinuedSequences
 from ..data.transposition import transpositions
 from ..models.model import Model
+from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..render.piano_roll import LOWEST, key_name, piano_roll
 from ..training.settings import Training
 from .bucketing import bucketed
+from .explainable import Explainable, ExplainableInput
+from .explained_rolls import REMARK, ExplainableFrames, HeardRoll
 from .foretelling import build_foreteller
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning
@@ -137,11 +141,9 @@ class FramePrediction(SequenceTask[Roll]):
         A text is one piece: frames divided by commas, each the MIDI numbers of its keys: ``60 64 67, 59 62 67``. A file
         holds one piece a line.
         """
-        model = self.model
-        for given in given_texts(inputs):
-            roll = Roll(_notes(given.text), given.name)
-            with torch.inference_mode():
-                logits = model(roll.notes[None].float().to(session.device))[0][0].float().cpu()
+        _ = self.model
+        for roll in self.given(inputs):
+            logits = self._following(roll)
             following, said = logits[-1].sigmoid(), _measures(logits[:-1], roll.notes[1:].float())
             ranked = [
                 {"key": key_name(key), "number": key + LOWEST, "probability": float(following[key])}
@@ -150,11 +152,50 @@ class FramePrediction(SequenceTask[Roll]):
             likely = [row for row in ranked[:TOLD] if row["probability"] > HALF]
             sounding = " ".join(f"{row['key']} {row['probability']:.0%}" for row in likely)
             yield {
-                "input": given.name,
+                "input": roll.place,
                 "text": f"then {sounding or 'silence'}; {said['loss']:.3f} nats a frame over {said['count']}",
                 "loss": said["loss"],
                 "next": ranked[:top],
             }
+
+    @torch.inference_mode()
+    def _following(self, roll: Roll) -> Tensor:
+        """Logits (time, keys) of the frame after each, on the CPU."""
+        return self.model(roll.notes[None].float().to(self.model.device))[0][0].float().cpu()
+
+    def given(self, files: Iterable[Any]) -> Iterator[Roll]:
+        """The pieces that a person gives, as texts or in files with one a line.
+
+        Raises:
+            InputError: something that is no key.
+        """
+        for given in given_texts(files):
+            yield Roll(_notes(given.text), given.name)
+
+    def reading(self, item: Roll) -> ExplainableInput:
+        """A piece for explainers, frame by frame; after each the network says which keys sound next.
+
+        Raises:
+            InputError: there is no frame in it.
+        """
+        if not len(item.notes):
+            raise InputError(f"there is no frame in '{item.place}'", hint="give a piece with frames")
+        device, count = self.model.device, len(item.notes)
+        inputs = (item.notes[None].float().to(device), torch.tensor([count], device=device))
+        positions = [f"after frame {frame}" for frame in range(1, count + 1)]
+        heard = HeardRoll(item.notes, self._following(item).sigmoid())
+        return ExplainableInput(item.place, inputs, heard, positions=positions, asked=[count - 1], remark=REMARK)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Pieces for explainers, as `predict` takes them; without any the first of the part that is measured on."""
+        model = self.model
+        assert isinstance(model, SequencePredictor)
+        readings = map(self.reading, self.given(files := list(files)))
+        if not files:
+            name, pieces = self.part(None)
+            remark = f"{REMARK} No piece was given: this is the first of the {name} part."
+            readings = iter([dataclasses.replace(self.reading(pieces[0]), remark=remark)])
+        return ExplainableFrames.of(model, readings)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

@@ -21,11 +21,13 @@ from ..data.image_files import find_images
 from ..data.reader import ImageReader, LabelledImages, Splits
 from ..data.splitting import split
 from ..explain.attacks.attack import Attack
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from ..training.weights import load_weights
 from . import classification_metrics
+from .attacked_pictures import Pictures
 from .classification_page import compose
 from .classifier import TrainedClassifier
 from .exhibits import Picture
@@ -174,6 +176,26 @@ class ImageClassification(Task):
         _, tall, wide = original.shape
         box = seen_part(tall, wide, (height, width))
         return ExplainableInput(name, trained.preparation(raw, trained.device), Picture(original, box))
+
+    def attackable(self, files: Iterable[Any], count: int) -> Pictures:
+        """Pictures for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            InputError: the data have other classes than the network, or the network takes no pictures.
+        """
+        trained = self.trained
+        if files := list(files):
+            if len(trained.preparation.shape) != 3:
+                hint = "leave the files out: attack its data"
+                raise InputError("this network takes plain vectors, not pictures", hint=hint)
+            names, pixels = zip(*self._decoded(files))
+            return Pictures.of(trained, None, names, torch.stack(pixels), None)
+        split, images = self.part(None)
+        if list(self.splits.classes) != trained.classes:
+            raise InputError("the data have other classes than the network", hint="give files to attack")
+        chosen = spread_over(len(images), count)
+        names = [images.source(index) for index in chosen.tolist()]
+        return Pictures.of(trained, split, names, images.batch(chosen), images.labels[chosen])
 
     def _decoded(self, inputs: Iterable[Any]) -> Iterator[tuple[str, Tensor]]:
         """Name and pixels of every picture, folders unfolded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,9 @@ from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..training.settings import Training
-from .memory_sequences import COPIED, ORDERS, PROBLEMS, Drawn, DrawnBatches
+from .explainable import Explainable, ExplainableInput
+from .explained_memory import COUNTED, SUM, ExplainableSum, ExplainableSymbols, MemoryNetwork, remembered
+from .memory_sequences import COPY_SYMBOLS, ORDERS, PROBLEMS, Drawn, DrawnBatches
 from .run_page import circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask
 from .task import Session
@@ -122,7 +125,7 @@ class MemoryProblem(SequenceTask[int]):
 
     def _asked(self, steps: Tensor) -> Tensor:
         """Of (rows, time, ...) the steps at which something must have been remembered."""
-        return steps[:, -COPIED:] if self.problem == "copy" else steps[:, -1:]
+        return steps[:, -PROBLEMS[self.problem].answered :]
 
     def describe(self, metrics: dict[str, Any]) -> str:
         wanted, count = PROBLEMS[self.problem], f"{metrics['count']} sequences"
@@ -139,23 +142,67 @@ class MemoryProblem(SequenceTask[int]):
             InputError: an input that is no whole number.
         """
         _ = self.model
-        for given in inputs:
+        for number in self.given(inputs):
+            ((said, right),) = self._answers(self._drawn(number), session)
+            yield {"input": str(number), "text": f"{said}; right is {right}", "answer": said, "right": right}
+
+    def given(self, files: Iterable[Any]) -> Iterator[int]:
+        """The numbers of sequences that a person gives.
+
+        Raises:
+            InputError: an input that is no whole number.
+        """
+        for given in files:
             text = given.decode(errors="replace") if isinstance(given, bytes) else str(given)
             if not text.strip().isdecimal():
                 raise InputError(f"{text!r} is no whole number", hint="give the number of a sequence: 1, 2 ...")
-            drawn = PROBLEMS[self.problem].draw(1, self.length, derive(int(text), "asked"))
-            ((said, right),) = self._answers(drawn, session)
-            yield {"input": text.strip(), "text": f"{said}; right is {right}", "answer": said, "right": right}
+            yield int(text)
+
+    def _drawn(self, number: int) -> Drawn:
+        return PROBLEMS[self.problem].draw(1, self.length, derive(number, "asked"))
+
+    def reading(self, item: int) -> ExplainableInput:
+        """The sequence of a number for explainers, step by step."""
+        drawn = self._drawn(item)
+        (right,) = self._words(drawn.targets)
+        positions = [f"symbol {number + 1}" for number in range(len(right))] if len(right) > 1 else None
+        assert isinstance(self.model, SequencePredictor)
+        exhibit = remembered(self.problem, drawn.inputs[0], right, self.model.encoder.causal)
+        inputs = (drawn.inputs.to(self.model.device),)
+        return ExplainableInput(f"sequence {item}", inputs, exhibit, positions=positions)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """The sequences of numbers for explainers, the first where there is none: for each answer a number a step."""
+        wanted, model, remark = PROBLEMS[self.problem], self.model, COUNTED[self.problem]
+        assert isinstance(model, SequencePredictor)
+        nothing = torch.tensor(wanted.nothing, dtype=torch.float32, device=model.device)
+        if not (files := list(files)):
+            files, remark = [1], f"{remark} No number was given: this is sequence 1."
+        readings = (
+            dataclasses.replace(each, inputs=(each.inputs[0] - nothing,), remark=remark)
+            for each in map(self.reading, self.given(files))
+        )
+        network = MemoryNetwork(model, nothing, wanted.answered)
+        if wanted.output == "linear":
+            return ExplainableSum.of(network, (SUM,), readings)
+        return ExplainableSymbols.of(network, self._classes, readings)
 
     def _answers(self, drawn: Drawn, session: Session) -> list[tuple[str, str]]:
         """What is answered and what is right, for each sequence, in words."""
         outputs = self.outputs(drawn.inputs, session)
+        said = self._words(outputs if PROBLEMS[self.problem].output == "linear" else outputs.argmax(2))
+        return [(" ".join(one), " ".join(other)) for one, other in zip(said, self._words(drawn.targets))]
+
+    def _words(self, targets: Tensor) -> list[list[str]]:
+        """The answers that ``targets`` hold for each sequence."""
+        asked = self._asked(targets)
         if PROBLEMS[self.problem].output == "linear":
-            pairs = zip(outputs[:, -1, 0].tolist(), drawn.targets[:, -1, 0].tolist())
-            return [(f"{said:.4f}", f"{right:.4f}") for said, right in pairs]
-        said, right = self._asked(outputs.argmax(2)).tolist(), self._asked(drawn.targets).tolist()
-        names = ORDERS if self.problem == "temporal-order" else tuple(map(str, range(10)))
-        return [(" ".join(names[i] for i in one), " ".join(names[i] for i in other)) for one, other in zip(said, right)]
+            return [[f"{number:.4f}" for number in row] for row in asked[..., 0].tolist()]
+        return [[self._classes[number] for number in row] for row in asked.tolist()]
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return ORDERS if self.problem == "temporal-order" else tuple(map(str, range(COPY_SYMBOLS)))
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         metrics, wanted = self.evaluate(session), PROBLEMS[self.problem]

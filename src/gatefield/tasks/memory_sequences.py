@@ -20,6 +20,8 @@ from ..data.synthetic.temporal_order import SYMBOLS, temporal_order
 
 #: Symbols to be copied, and symbols there are in all.
 COPIED, COPY_SYMBOLS = 10, 10
+#: Of the symbols of temporal order those that mean nothing; they come first.
+DISTRACTORS = 4
 ORDERS = ("XX", "XY", "YX", "YY")
 
 
@@ -46,6 +48,8 @@ class Problem:
         asked: length -> steps that have a target.
         baseline: length -> the loss of a network without a memory, as its objective counts it.
         nobody: what such a network does.
+        answered: steps at the end at which something that was remembered is said.
+        nothing: what stands at a step where nothing does that counts, or its mean.
     """
 
     features: int
@@ -55,6 +59,8 @@ class Problem:
     asked: Callable[[int], int]
     baseline: Callable[[int], float]
     nobody: str
+    answered: int
+    nothing: tuple[float, ...]
 
 
 def _adding(rows: int, length: int, seed: int) -> Drawn:
@@ -85,7 +91,9 @@ def _guessing(blanks: int) -> float:
 
 
 PROBLEMS: Mapping[str, Problem] = {
-    "adding": Problem(2, 1, "linear", _adding, lambda length: 1, lambda length: 1 / 12, "always answering 1"),
+    "adding": Problem(
+        2, 1, "linear", _adding, lambda length: 1, lambda length: 1 / 12, "always answering 1", 1, (0, 0)
+    ),
     "copy": Problem(
         COPY_SYMBOLS,
         COPY_SYMBOLS,
@@ -94,6 +102,8 @@ PROBLEMS: Mapping[str, Problem] = {
         lambda blanks: blanks + 2 * COPIED,
         _guessing,
         "guessing the symbols",
+        COPIED,
+        (1, *[0] * (COPY_SYMBOLS - 1)),  # a blank
     ),
     "temporal-order": Problem(
         len(SYMBOLS),
@@ -103,6 +113,8 @@ PROBLEMS: Mapping[str, Problem] = {
         lambda length: 1,
         lambda length: math.log(len(ORDERS)),
         "guessing the order",
+        1,
+        (*[1 / DISTRACTORS] * DISTRACTORS, *[0] * (len(SYMBOLS) - DISTRACTORS)),
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,46 +10,78 @@ from torch import Tensor, nn
 
 from ..explain.gradient_flow import gradient_by_layer
 from ..explain.histograms import Histogram, activation_histograms, gradient_histograms
-from ..explain.landscape import loss_surface, random_directions
+from ..explain.landscape import Loss, Trajectory, loss_line, loss_surface, random_directions, trajectory
 from ..functional.layer_outputs import innermost_layers
+from ..functional.spread import spread_over
 from ..render.flow import gradient_by_layer_figure
 from ..render.histograms import histogram_figure
 from ..render.page import Page
-from ..render.surface import loss_contours, loss_relief
+from ..render.surface import loss_contours, loss_profile, loss_relief
 from .specimen import Specimen
 
 #: Figures as JSON holds them.
 Findings = dict[str, Any]
+#: Parameter -> values.
+Weights = Mapping[str, Tensor]
 
-GRID = 15  # points along each side of a landscape
+GRID, LINE = 15, 41  # points along each side of a landscape, and along a profile
 LANDSCAPE_INPUTS, GRADIENT_INPUTS = 128, 64
 
 
-def landscape_section(page: Page, specimen: Specimen) -> Findings:
-    """The loss over a plane of two random directions."""
-    axis = torch.linspace(-1, 1, GRID)
-    directions = random_directions(specimen.model, 2, specimen.seed)
-    with specimen.console.progress("landscape", GRID**2, "point") as progress:
+def landscape_section(page: Page, specimen: Specimen, way: Sequence[Weights] = ()) -> Findings:
+    """The loss along two random directions and over their plane; and along the way of training.
 
-        def loss(model: nn.Module) -> Tensor:
+    Args:
+        way: the weights after each epoch, oldest first; nothing where the run did not record them.
+    """
+    model, axis, fine = specimen.model, torch.linspace(-1, 1, GRID), torch.linspace(-1, 1, LINE)
+    directions = random_directions(model, 2, specimen.seed)
+    seen = trajectory(model, way) if len(way) > 2 else None
+    points = 2 * LINE + GRID**2 * (2 if seen else 1)
+    with specimen.console.progress("landscape", points, "point") as progress:
+
+        def loss(network: nn.Module) -> Tensor:
             progress.advance(1)
-            return specimen.loss(model, LANDSCAPE_INPUTS)
+            return specimen.loss(network, LANDSCAPE_INPUTS)
 
-        surface = loss_surface(specimen.model, loss, directions, axis, axis)
+        lines = [loss_line(model, loss, direction, fine) for direction in directions]
+        surface = loss_surface(model, loss, directions, axis, axis)
+        plane = None if seen is None else _plane_of(seen, model, loss)
     page.heading("Loss landscape")
     page.text(
         "The loss around the weights, along two random directions in which every filter is as long as the network's; "
         f"of at most {LANDSCAPE_INPUTS} inputs."
     )
+    profiles = {"first direction": lines[0], "second direction": lines[1]}
+    page.figure(loss_profile(fine, profiles), "Along each direction by itself.", "profiles of the loss")
     page.figure(loss_contours(axis, axis, surface), "Lines of equal loss.", "contours of the loss around the weights")
     page.figure(loss_relief(axis, axis, surface), "The same as a landscape.", "the loss around the weights as a relief")
-    middle = float(surface[GRID // 2, GRID // 2])
-    return {
-        "loss": middle,
+    findings: Findings = {
+        "loss": float(surface[GRID // 2, GRID // 2]),
         "lowest": float(surface.min()),
         "highest": float(surface.max()),
         "surface": surface.tolist(),
+        "profiles": {name: line.tolist() for name, line in profiles.items()},
     }
+    if seen is None or plane is None:
+        page.text("The way of training is not drawn: training.record: [trajectory] has it recorded, for 3 epochs on.")
+        return findings
+    x, y, around = plane
+    caption = (
+        f"The way of training, from before the first epoch to after the last of {len(way) - 1}, in the plane of its "
+        "principal directions; the large dot is the weights that were kept."
+    )
+    page.figure(loss_contours(x, y, around, seen.coordinates, seen.explained), caption, "the way of training")
+    findings["way"] = {"coordinates": seen.coordinates.tolist(), "explained": seen.explained.tolist()}
+    return findings
+
+
+def _plane_of(seen: Trajectory, model: nn.Module, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+    """Coordinates that cover the way and some room around it, and the loss there."""
+    low, high = seen.coordinates.amin(0).clamp(max=0), seen.coordinates.amax(0).clamp(min=0)
+    room = 0.15 * (high - low).clamp(min=1e-3 * float((high - low).max()) or 1.0)
+    x, y = (torch.linspace(a, b, GRID) for a, b in zip((low - room).tolist(), (high + room).tolist()))
+    return x, y, loss_surface(model, loss, seen.directions, x, y)
 
 
 def flow_section(page: Page, specimen: Specimen) -> Findings:
@@ -93,9 +125,7 @@ def _watched(specimen: Specimen) -> list[str]:
 
 def _evenly(names: Sequence[str], count: int) -> list[str]:
     """At most ``count`` of ``names``, first and last among them."""
-    if len(names) <= count:
-        return list(names)
-    return [names[int(i)] for i in torch.linspace(0, len(names) - 1, count).round()]
+    return [names[int(index)] for index in spread_over(len(names), count)]
 
 
 def _drawn(histograms: dict[str, Histogram]) -> dict[str, tuple[Tensor, Tensor]]:

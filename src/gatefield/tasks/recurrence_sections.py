@@ -5,7 +5,6 @@ Each computes first and writes afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from ..core.errors import ArgumentError, InputError
 from ..explain.gates import gate_traces, gated_layers_run, saturation
-from ..explain.gradient_flow import state_gradient_by_lag
+from ..explain.gradient_flow import equal_pieces, state_gradient_by_lag
 from ..explain.scores import Scores
 from ..functional.layer_outputs import evaluating, layer_inputs, run
 from ..recurrent import Recurrent
@@ -23,10 +22,10 @@ from ..render.page import Page
 from ..render.style import label
 from .explainable import ExplainableInput
 from .network_sections import Findings
+from .recording import LAGS, ROWS
 from .sequence_specimen import SequenceSpecimen, between, counted
 
 STEPS = 90  # of a trace that is drawn
-LAGS, ROWS = 60, 16  # steps back, and sequences that gradients are measured on
 
 
 def gates_section(page: Page, specimen: SequenceSpecimen) -> Findings:
@@ -105,7 +104,8 @@ def lags_section(page: Page, specimen: SequenceSpecimen) -> Findings:
     for layer in _recurrent(specimen):
         module = specimen.model.get_submodule(layer)
         if isinstance(module, Recurrent) and not module.bidirectional:
-            x = _pieces([layer_inputs(specimen.model, reading.inputs, layer) for reading in specimen.readings])
+            inputs = [layer_inputs(specimen.model, reading.inputs, layer) for reading in specimen.readings]
+            x = equal_pieces(inputs, LAGS, ROWS)
             lag, norm = state_gradient_by_lag(module, x)
             curves[f"state of {layer}"] = lag, _share(norm)
     steps = [norms for reading in specimen.readings[:ROWS] if len(norms := _input_gradient(specimen, reading)) > 1]
@@ -134,13 +134,6 @@ def _recurrent(specimen: SequenceSpecimen) -> list[str]:
     except ArgumentError:  # none has any: there is still the input
         return []
     return [layer for layer in layers if specimen.layer in (None, layer)]
-
-
-def _pieces(inputs: Sequence[Tensor]) -> Tensor:
-    """Pieces of equal length of sequences (1, time, features), the last steps of each, (rows, steps, features)."""
-    steps = min(LAGS, max(x.shape[1] for x in inputs))
-    cut = [x[0, end - steps : end] for x in inputs for end in range(x.shape[1], steps - 1, -steps)]
-    return torch.stack(cut[:ROWS])
 
 
 def _input_gradient(specimen: SequenceSpecimen, reading: ExplainableInput) -> Tensor:

@@ -15,7 +15,6 @@ from ..core.errors import InputError
 from ..data.windows import Windows, inputs_of
 from ..functional.layer_outputs import Inputs
 from ..training.objective import Objective
-from .exhibits import Text
 from .explainable import Exhibit, ExplainableInput
 from .forecasting import Forecasting
 from .sequence_task import SequenceTask
@@ -71,8 +70,9 @@ class SequenceSpecimen:
         return self.measured(model)
 
     def symbols(self, reading: ExplainableInput) -> list[str] | None:
-        """What stands at each step of ``reading``, where it is a text."""
-        return list(reading.exhibit.tokens) if isinstance(reading.exhibit, Text) else None
+        """What stands at each step of ``reading``, where that can be said in a word or symbol."""
+        tokens = getattr(reading.exhibit, "tokens", None)
+        return None if tokens is None else list(tokens)
 
 
 def can_be_dissected(task: Task) -> bool:

@@ -19,10 +19,12 @@ from ..data.reader import RecordingReader
 from ..data.sequence_set import LabelledSequences
 from ..data.sound_features import SoundFeatures
 from ..data.spectrogram_masks import MaskedBuckets, SpectrogramMasks
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics, sound_classification_page
+from .attacked_sounds import Sounds
 from .exhibits import Sound
 from .explainable import Explainable, ExplainableInput
 from .given_sounds import given_sounds
@@ -164,6 +166,20 @@ class SoundClassification(SequenceTask[Recording]):
         """Recordings for explainers: a number for each frame."""
         model, inputs = self.model, map(self.reading, self.given(files))
         return Explainable(model, self.classes, self.objective(model).probabilities, inputs)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Sounds:
+        """Recordings for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            DataError: a file that is no recording, or one of the data whose class the network does not know.
+        """
+        split, items, labels = None, list(self.given(files)), None
+        if not items:
+            split, part = self.part(None)
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+            labels = self.labels(items)
+        objective = self.objective(self.model)
+        return Sounds.of(self.model, objective, self.features, self.classes, split, items, labels)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         sound_classification_page.compose(self, session, folder, page)

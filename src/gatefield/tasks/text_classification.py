@@ -19,10 +19,12 @@ from ..data.reader import LabelledTextReader
 from ..data.sequence_set import LabelledSequences
 from ..data.text_codec import TextCodec
 from ..data.tokens import Tokenizer
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics
+from .attacked_texts import Texts
 from .classification_page import quality
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
@@ -153,6 +155,21 @@ class TextClassification(SequenceTask[LabelledText]):
         """Texts for explainers: a number for each token."""
         model, inputs = self.model, map(self.reading, self.given(files))
         return Explainable(model, self.classes, self.objective(model).probabilities, inputs)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Texts:
+        """Texts for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            InputError: the data have other classes than the network.
+        """
+        split, items, labels = None, list(self.given(files)), None
+        if not items:
+            split, part = self.part(None)
+            if list(self.parts.classes) != self.classes:
+                raise InputError("the data have other classes than the network", hint="give texts to attack")
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+            labels = torch.tensor([item.label for item in items])
+        return Texts.of(self.model, self.objective(self.model), self.codec, self.classes, split, items, labels)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

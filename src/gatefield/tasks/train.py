@@ -7,7 +7,7 @@ import pathlib
 
 from ..core import devices
 from ..core.console import Console, silent
-from ..core.errors import RunFolderError
+from ..core.errors import ArgumentError, RunFolderError
 from ..core.recipe import Recipe
 from ..core.run_folder import RunFolder
 from ..training.distributed import Processes, processes
@@ -30,7 +30,7 @@ def train(
 
     Args:
         recipe: name of a shipped recipe, a YAML file, or a `Task` built in Python.
-        settings: overrides, ``"training.epochs=5"``.
+        settings: overrides of a recipe, ``"training.epochs=5"``.
         out: the run folder to make; by default the next free ``runs/<recipe>-<number>``.
         seed: of every random choice; 0 by default.
         device: ``auto``, ``cpu``, ``cuda`` ...
@@ -39,11 +39,15 @@ def train(
 
     Raises:
         RecipeError: the recipe names something unknown or impossible.
+        ArgumentError: settings for a task that is built already.
         DataError: the data cannot be read.
         RunFolderError: ``out`` exists already.
         DivergenceError: the loss is not finite any more.
         StorageError: the disk is full or read-only; the last checkpoint is kept.
     """
+    if isinstance(recipe, Task) and settings:
+        message = f"'{settings[0]}' would change a recipe, and a task that is built was given"
+        raise ArgumentError(message, hint="build the task with this value", path=("settings",))
     resolved = recipe_from(recipe) if isinstance(recipe, Task) else resolve(recipe, settings)
     if again and out is not None and pathlib.Path(out).exists():
         return resume(out, resolved, seed=seed, device=device, console=console)

@@ -29,7 +29,8 @@ from ..render.page import Page
 from ..training.settings import Training
 from . import transcription_page
 from .exhibits import Sound
-from .explainable import ExplainableInput
+from .explainable import Explainable, ExplainableInput
+from .explained_transcripts import explainable_transcripts
 from .given_sounds import given_sounds
 from .label_language_model import LabelLanguageModel
 from .sequence_task import BATCH, Batches, SequenceTask, Share
@@ -300,6 +301,10 @@ class Transcription(SequenceTask[Recording]):
         frames, features = self.features.frames(item), self.features
         inputs = (frames[None].to(self.model.device), torch.tensor([len(frames)]))
         return ExplainableInput(item.place, inputs, Sound(item, features.hop, features.window))
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Recordings for explainers: for each symbol of the transcript a number for every frame."""
+        return explainable_transcripts(self.model, self.features, self.labels, files)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         transcription_page.compose(self, session, folder, page)

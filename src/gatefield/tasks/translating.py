@@ -17,6 +17,7 @@ from ..data.text_codec import TextCodec
 from ..decoding import Beam, Constraint, Decoder, Forbidden, MustContain, UnnormalizedBeam
 from ..render.attention import attention_map
 from ..render.drawing import figure_png
+from .given_texts import GivenText
 from .search_tree import SearchTree
 
 #: Sentences that are decoded together.
@@ -128,6 +129,19 @@ def translate(
                 for h in hypotheses
             ]
     return found
+
+
+def described(codecs: Codecs, given: GivenText, found: Sequence[Translated]) -> dict[str, Any]:
+    """The translations ``found`` of a text, best first, and its tokens that the network has never seen, as JSON."""
+    source, target = codecs.source, codecs.target.vocabulary
+    tokens = dict.fromkeys(source.tokenizer.tokens(given.text))
+    return {
+        "input": given.name,
+        "source": given.text,
+        "text": found[0].text,
+        "hypotheses": [{**each._asdict(), "symbols": target.tokens(each.symbols)} for each in found],
+        "unknown": [token for token in tokens if token not in source.vocabulary],
+    }
 
 
 def search_tree(

@@ -31,13 +31,24 @@ from ..training.schedule import Progress, Schedule
 from ..training.settings import Training
 from . import translation_page
 from .exhibits import Text
-from .explainable import ExplainableInput
-from .given_texts import GivenText, given_texts
+from .explainable import Explainable, ExplainableInput
+from .explained_translations import explainable_translations
+from .given_texts import given_texts
 from .search_tree import SearchTree
 from .searching_trainer import SearchingTrainer
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
-from .translating import Alignment, Codecs, Network, Translated, alignment, search_tree, searching, translate
+from .translating import (
+    Alignment,
+    Codecs,
+    Network,
+    Translated,
+    alignment,
+    described,
+    search_tree,
+    searching,
+    translate,
+)
 from .translation_metrics import baselines, can_score, in_words, translation_metrics
 
 
@@ -261,11 +272,6 @@ class Translation(SequenceTask[TextPair]):
         lines = [f"{metrics['split']}: {metrics['count']} texts, {in_words(metrics)}; {nats}"]
         return "\n".join([*lines, *(f"{name}: {in_words(row)}" for name, row in metrics.get("baselines", {}).items())])
 
-    def unknown(self, text: str) -> list[str]:
-        """The tokens of ``text`` that the network has never seen, each once, in their order."""
-        codec = self.codecs.source
-        return [token for token in dict.fromkeys(codec.tokenizer.tokens(text)) if token not in codec.vocabulary]
-
     def predict(
         self,
         session: Session,
@@ -291,20 +297,7 @@ class Translation(SequenceTask[TextPair]):
             numbers = range(done, done + len(texts))
             found = translate(network, self.codecs, decoder, [text.text for text in texts], numbers, must_contain)
             done += len(texts)
-            yield from map(self._answer, texts, found)
-
-    def _answer(self, given: GivenText, found: Sequence[Translated]) -> dict[str, Any]:
-        vocabulary = self.codecs.target.vocabulary
-        hypotheses = [
-            {**translated._asdict(), "symbols": vocabulary.tokens(translated.symbols)} for translated in found
-        ]
-        return {
-            "input": given.name,
-            "source": given.text,
-            "text": found[0].text,
-            "hypotheses": hypotheses,
-            "unknown": self.unknown(given.text),
-        }
+            yield from (described(self.codecs, *each) for each in zip(texts, found))
 
     def given(self, files: Iterable[Any]) -> Iterator[TextPair]:
         """The texts that a person gives; nobody knows their translations."""
@@ -316,6 +309,10 @@ class Translation(SequenceTask[TextPair]):
         source = self.codecs.source
         symbols = source.vocabulary.tokens(source.encode(item.source))
         return ExplainableInput(item.place, tuple(part.to(self.model.device) for part in batch.inputs), Text(symbols))
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Texts for explainers: for each symbol of the translation a number for every symbol of the text."""
+        return explainable_translations(self.network, self.codecs, self.decoder, files)
 
     def looked(self, text: str, symbols: Sequence[str]) -> Alignment:
         """Where the network looks in ``text`` while it says ``symbols``.

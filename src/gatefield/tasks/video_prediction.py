@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ from ..render.page import Page
 from ..training.settings import Training
 from .bucketing import bucketed
 from .derived_arguments import require_derived
+from .explainable import Explainable, ExplainableInput
+from .explained_films import REMARK, ExplainableFilms, SeenFilm
 from .film_errors import FilmErrors, baselines, batches
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import SequenceTask, Share
@@ -105,15 +108,15 @@ class VideoPrediction(SequenceTask[Film]):
         self.model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
 
     @torch.inference_mode()
-    def _logits(self, x: Tensor, session: Session) -> Tensor:
+    def _logits(self, x: Tensor) -> Tensor:
         """What follows frames (windows, past, channels, height, width) in [0, 1], before the logistic, on the CPU."""
-        return self.model(x.to(session.device)).float().cpu()
+        return self.model(x.to(self.model.device)).float().cpu()
 
     def measure(self, items: Sequence[Film], session: Session) -> dict[str, Any]:
         errors = FilmErrors(self.horizon)
         with session.console.progress("evaluate", len(items), "film") as progress:
             for x, targets in batches(items, self.past, self.horizon):
-                errors.add(self._logits(x, session), targets)
+                errors.add(self._logits(x), targets)
                 progress.advance(len(x))
         return errors.metrics
 
@@ -128,8 +131,16 @@ class VideoPrediction(SequenceTask[Film]):
         lines += [f"{name}: {_in_words(found)}" for name, found in metrics.get("baselines", {}).items()]
         return "\n".join(lines)
 
-    def forecast(self, session: Session, film: Film) -> Tensor:
+    def forecast(self, film: Film) -> Tensor:
         """The frames after the last one of ``film``, uint8 (horizon, channels, height, width).
+
+        Raises:
+            DataError: the film is too short, or of another size.
+        """
+        return _bytes(self._logits(self._seen(film))[0]).view(self.horizon, *self._size)
+
+    def _seen(self, film: Film) -> Tensor:
+        """The last frames of ``film`` in [0, 1], (1, past, channels, height, width).
 
         Raises:
             DataError: the film is too short, or of another size.
@@ -142,8 +153,7 @@ class VideoPrediction(SequenceTask[Film]):
         if len(frames) < self.past:
             message = f"{film.place} has {len(frames)} frames, and the network looks at {self.past}"
             raise DataError(message, hint=f"give a film of at least {self.past} frames")
-        logits = self._logits(frames[None, -self.past :].float() / 255, session)
-        return _bytes(logits[0]).view(self.horizon, *self._size)
+        return frames[None, -self.past :].float() / 255
 
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
         """What comes after each film: an animated picture, or an array of frames in a ``.npy`` file.
@@ -152,16 +162,48 @@ class VideoPrediction(SequenceTask[Film]):
         forecast: lists (time, channels, height, width) of levels from 0 to 255.
         """
         _ = self.model
-        for given in inputs:
+        for film in self.given(inputs):
+            seen, frames = film.frames[-self.past :], self.forecast(film)
+            change = (frames[-1].float() - seen[-1].float()).abs().mean() / 255
+            text = (
+                f"{self.horizon} frames follow frame {len(film.frames)}; in the last of them the pixels have "
+                f"changed by {change:.1%} in the mean"
+            )
+            yield {"input": film.place, "text": text, "seen": seen.tolist(), "frames": frames.tolist()}
+
+    def given(self, files: Iterable[Any]) -> Iterator[Film]:
+        """The films that a person gives, or those below a folder."""
+        for given in files:
             for source in _films_in(given):
-                film = read_film(source, self._size[0])
-                seen, frames = film.frames[-self.past :], self.forecast(session, film)
-                change = (frames[-1].float() - seen[-1].float()).abs().mean() / 255
-                text = (
-                    f"{self.horizon} frames follow frame {len(film.frames)}; in the last of them the pixels have "
-                    f"changed by {change:.1%} in the mean"
-                )
-                yield {"input": film.place, "text": text, "seen": seen.tolist(), "frames": frames.tolist()}
+                yield read_film(source, self._size[0])
+
+    def reading(self, item: Film) -> ExplainableInput:
+        """The last frames of a film for explainers, and what the network makes of them.
+
+        Raises:
+            DataError: the film is too short, or of another size.
+        """
+        x = self._seen(item)
+        forecast = self._logits(x)[0].sigmoid().view(self.horizon, *self._size)
+        ahead = [f"+{step}" for step in range(1, self.horizon + 1)]
+        film = SeenFilm(item.frames[-self.past :], forecast)
+        return ExplainableInput(item.place, (x.to(self.model.device),), film, positions=ahead, remark=REMARK)
+
+    def explainable(self, files: Iterable[Any]) -> Explainable:
+        """Films for explainers: for a spot of each frame to come a number for each pixel that was seen.
+
+        Without a film the first one of the part that is measured on is explained, its first frames.
+        """
+        model, films, remark = self.model, self.given(files := list(files)), REMARK
+        if not files:
+            name, (first, *_) = self.part(None)
+            films = iter([first._replace(frames=first.frames[: self.past])])
+            remark += f" No film was given: this is the first of the {name} part."
+        volumes = (
+            dataclasses.replace(each, inputs=(each.inputs[0].movedim(1, 2),), remark=remark)
+            for each in map(self.reading, films)
+        )
+        return ExplainableFilms.of(model, self._size, volumes)
 
     def draw(self, answer: dict[str, Any]) -> dict[str, bytes]:
         """An answer as files, ending -> content: an animation, a strip of frames, and the forecast as an array."""
@@ -202,15 +244,15 @@ class VideoPrediction(SequenceTask[Film]):
             [(key, *(f"{step['loss']:.2f}" for step in row["steps"])) for key, row in rows.items()],
             caption="Frames after the last one that was seen",
         )
-        self._show(page, items, session)
+        self._show(page, items)
         circumstances(page, folder)
 
-    def _show(self, page: Page, items: Sequence[Film], session: Session) -> None:
+    def _show(self, page: Page, items: Sequence[Film]) -> None:
         """The windows that were forecast best, in the middle and worst: strips, and animations."""
         windows = FilmWindows(items, self.past, self.horizon)
         losses = []
         for x, targets in batches(items, self.past, self.horizon):
-            logits = self._logits(x, session)
+            logits = self._logits(x)
             each = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
             losses.append(each.sum((1, 2)) / self.horizon)
         loss = torch.cat(losses)
@@ -221,7 +263,7 @@ class VideoPrediction(SequenceTask[Film]):
         for title, index in shown.items():
             frames = windows.frames(torch.tensor([index]))[0]
             seen, came = frames[: self.past], frames[self.past :]
-            logits = self._logits(seen[None].float() / 255, session)[0]
+            logits = self._logits(seen[None].float() / 255)[0]
             foretold = _bytes(logits).view_as(came)
             number, begin = windows.places[index]
             where = f"{items[number].place}, frames {begin + 1} to {begin + len(frames)}"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch import nn
 
 from ..core.extras import installed, require
+from ..core.files import storage_errors
 from ..core.run_folder import RunFolder
 from .history import History
+from .weights import state_tensors, write_tensors
 
 
 class Recorder(Protocol):
@@ -54,7 +59,7 @@ class TensorBoard:
             self._writer = SummaryWriter(str(self.folder), purge_step=self._written + 1)
         for record in history.records[self._written :]:
             for key, value in record.items():
-                if key != "epoch":
+                if isinstance(value, (int, float)) and key != "epoch":
                     self._writer.add_scalar(key, value, record["epoch"])
         self._writer.flush()
         self._written = len(history.records)
@@ -62,6 +67,46 @@ class TensorBoard:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+class Measured:
+    """Notes in the record of every epoch, under ``key``, what ``measure`` finds in the network as it is then.
+
+    It stands before the recorders that write the record down. Where training is taken up after its last epoch was
+    finished and before that was measured, it measures then; so, if ``measure`` depends on the weights alone, the
+    records of a resumed run are those of an unbroken one.
+    """
+
+    def __init__(self, key: str, measure: Callable[[], Any]) -> None:
+        self.key, self.measure = key, measure
+
+    def update(self, history: History) -> None:
+        if history.records and self.key not in history.records[-1]:
+            history.records[-1][self.key] = self.measure()
+
+    def close(self) -> None:
+        pass
+
+
+class WeightsLog:
+    """The weights before the first epoch and after each, ``epoch-0003.safetensors`` and so on in ``folder``.
+
+    Raises:
+        StorageError: the disk is full, read-only or gone.
+    """
+
+    def __init__(self, model: nn.Module, folder: pathlib.Path) -> None:
+        self.model, self.folder = model, folder
+
+    def update(self, history: History) -> None:
+        path = self.folder / f"epoch-{len(history.records):04d}.safetensors"
+        if not path.exists():  # a resumed run may stand in the middle of the next epoch
+            with storage_errors(self.folder):
+                self.folder.mkdir(exist_ok=True)
+            write_tensors(path, state_tensors(self.model), {"format": "pt"})
+
+    def close(self) -> None:
+        pass
 
 
 def recorders_for(folder: RunFolder) -> list[Recorder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from ..core.arguments import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -9,6 +10,9 @@ from ..core.configurable import Configurable, named
 from ..core.errors import ArgumentError
 from .schedule import Schedule
 from .update_rule import UpdateRule
+
+#: What can be noted of a network while it is trained; `tasks.recording` says how.
+Recorded = Literal["gradient-by-layer", "gradient-by-lag", "trajectory"]
 
 
 class Training(Configurable):
@@ -31,6 +35,10 @@ class Training(Configurable):
             (catalogue 115).
         checkpoint_seconds: write a checkpoint at least this often, in the middle of an epoch too; 0 is after every
             update.
+        record: what to note after every epoch, for the report and for ``dissect``: ``gradient-by-layer``, the norm of
+            the gradient of each layer (catalogue 121); ``gradient-by-lag``, how far back in time the gradient of a
+            recurrent network reaches (155); ``trajectory``, the weights, in a file each (102). What it costs is told
+            there; nothing where it is empty.
 
     Raises:
         ArgumentError: two settings that contradict each other.
@@ -52,6 +60,7 @@ class Training(Configurable):
         patience: PositiveInt | None = None,
         monitor: Literal["loss", "accuracy"] = "loss",
         checkpoint_seconds: NonNegativeFloat = 60.0,
+        record: Sequence[Recorded] = (),
     ) -> None:
         if clip_norm is not None and clip_value is not None:
             raise ArgumentError(
@@ -73,6 +82,7 @@ class Training(Configurable):
         self.patience = patience
         self.monitor: Literal["loss", "accuracy"] = monitor
         self.checkpoint_seconds = checkpoint_seconds
+        self.record = tuple(dict.fromkeys(record))
 
     def require_validation(self, present: bool) -> None:
         """Refuse settings that only validation data give a meaning, where there are none.

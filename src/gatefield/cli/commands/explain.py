@@ -8,6 +8,7 @@ import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..method_settings import MethodSettings, set_option
 
 
 @click.command(cls=Verb)
@@ -16,12 +17,16 @@ from ..main import Verb
 @click.option(
     "--method",
     metavar="NAME",
-    help="How; 'gatefield list explainers' names them.  [default: grad-cam of pictures, else integrated-gradients]",
+    help="How; 'gatefield list explainers' names them.  [default: that of the task: grad-cam of pictures, "
+    "occlusion of captions and transcripts, else mostly integrated-gradients]",
 )
+@set_option
 @click.option("--layer", metavar="NAME", help="The layer to map.  [default: the last with several places]")
-@click.option("--target", metavar="NAME", help="The class, tag or series to explain.  [default: the network's answer]")
 @click.option(
-    "--position", metavar="N", type=int, help="The word or step ahead whose answer to explain, from 1.  [default: all]"
+    "--target", metavar="NAME", help="The class, tag, word or series to explain.  [default: the network's answer]"
+)
+@click.option(
+    "--position", metavar="N", type=int, help="The word or step whose answer to explain, from 1.  [default: all]"
 )
 @click.option("--compare", is_flag=True, help="All methods that the network allows, side by side.")
 @click.option("--out", metavar="FILE", help="A page (.html) or a picture (.png).  [default: explain.html]")
@@ -33,6 +38,7 @@ def command(
     run: str,
     inputs: tuple[str, ...],
     method: str | None,
+    settings: tuple[str, ...],
     layer: str | None,
     target: str | None,
     position: int | None,
@@ -45,31 +51,39 @@ def command(
 
     An INPUT is what 'gatefield predict' takes: a picture, a text, a recording, a table of a series; a forecaster
     without one explains the forecast after its own series. A folder stands for all files below it; '-' reads one file's
-    content from stdin. Writes one page or picture and prints its path.
+    content from stdin. Of what a network writes, each word of its own translation, caption or transcript is explained.
+    Writes one page or picture and prints its path.
 
     \b
     gatefield explain runs/digits-1 seven.png
     gatefield explain runs/mine cat.jpg --target dog --method integrated-gradients --out why.png
+    gatefield explain runs/digits-1 seven.png --method grad-cam --set mean=false --set relu=false
     gatefield explain runs/mine pictures/ --compare
     gatefield explain runs/sst2-1 "not bad at all"
     gatefield explain runs/named-entities-1 "Grace Hopper left Yale" --position 2
     gatefield explain runs/spoken-digits-1 seven.wav --method occlusion
+    gatefield explain runs/multi30k-1 "Ein Hund bellt." --position 2 --target cat
+    gatefield explain runs/digit-scenes-1 scene.png
     gatefield explain runs/forecast-1 --position 3
     """
     if compare and method is not None:
         raise click.UsageError("--compare takes all methods, --method one: give one of the two")
+    if settings and method is None:
+        raise click.UsageError("--set is about one method: name it with --method")
     from ...tasks import explaining
     from ...tasks.run import load
 
+    chosen = MethodSettings(method, settings)
     path = explaining.place_for(out, "explain.html", (".html", ".png"))
     loaded = load(run, device=device, console=console)
     contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
-    methods = explaining.all_methods() if compare else [] if method is None else [method]
+    methods = explaining.all_methods() if compare else [] if method is None else [chosen.config]
     found = []
-    for explanation in explaining.explain(loaded, contents, methods, target, layer, console, position):
-        found.append(explanation)
-        if as_json:
-            console.json(explanation.to_dict() | {"out": str(path)})
+    with chosen.cited():
+        for explanation in explaining.explain(loaded, contents, methods, target, layer, console, position):
+            found.append(explanation)
+            if as_json:
+                console.json(explanation.to_dict() | {"out": str(path)})
     explaining.write(loaded, found, path)
     if not as_json:
         console.result(str(path))

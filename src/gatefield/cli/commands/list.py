@@ -21,6 +21,7 @@ FAMILIES = {
     "length-penalties": "gatefield.decoding.length_penalty:LengthPenalty",
     "explainers": "gatefield.explain.explainer:Explainer",
     "attacks": "gatefield.explain.attacks.attack:Attack",
+    "attacks-on-symbols": "gatefield.explain.attacks.symbol_attack:SymbolAttack",
     "augmentations": "gatefield.data.augmentations.augmentation:Augmentation",
     "optimizers": "gatefield.training.update_rule:UpdateRule",
     "schedules": "gatefield.training.schedule:Schedule",

@@ -14,9 +14,10 @@ from .victim import Victim
 
 
 class Attack(Configurable):
-    """Changes raw inputs, pixels for example, so that a network's answer changes.
+    """Changes raw inputs, pixels or samples of a sound, so that a network's answer changes.
 
     Budgets are in the units of the raw inputs: 8 means 8 of 255 grey levels, whatever the network's preparation does.
+    Where rows have lengths of their own, nothing behind the end of a row ever changes.
 
     Class attributes:
         targeted: it can be told which class the network shall answer.
@@ -42,14 +43,14 @@ class Attack(Configurable):
             InputError: values out of bounds, or a network without true gradients.
         """
         x = _within(victim, raw)
-        classes = victim.outputs(x[:1]).shape[-1]
-        labels = _classes(labels, len(x), classes, x, "labels")
+        classes = victim.rows(torch.arange(len(x[:1]))).outputs(x[:1]).shape[-1]
+        labels = checked_classes(labels, len(x), classes, x, "labels")
         if target is None:
             return self._perturbed(victim, x, labels, None)
         if not self.targeted:
             message = f"the attack '{self.name}' cannot be told what the network shall answer"
             raise ArgumentError(message, hint="leave the target out, or choose minimum-norm or pgd", path=("target",))
-        return self._perturbed(victim, x, labels, _classes(target, len(x), classes, x, "target"))
+        return self._perturbed(victim, x, labels, checked_classes(target, len(x), classes, x, "target"))
 
     def _perturbed(self, victim: Victim, x: Tensor, labels: Tensor, target: Tensor | None) -> Tensor:
         raise NotImplementedError
@@ -67,7 +68,7 @@ def noise_as_long(victim: Victim, changed: Tensor, raw: Tensor, seed: int = 0) -
     x + |x' - x|_2 n / |n|_2
     """
     x = raw.to(torch.float32)
-    n = torch.randn(x.shape, generator=generator(seed, "noise")).to(x)
+    n = victim.inside(torch.randn(x.shape, generator=generator(seed, "noise")).to(x))
     scale = (changed - x).flatten(1).norm(dim=1) / n.flatten(1).norm(dim=1).clamp(min=1e-12)
     return victim.clipped(x + scale.view(-1, *[1] * (x.dim() - 1)) * n)
 
@@ -78,10 +79,17 @@ def _within(victim: Victim, raw: Tensor) -> Tensor:
     if x.numel() and not (bool(x.isfinite().all()) and low <= float(x.min()) and float(x.max()) <= high):
         message = f"inputs from {float(x.min()):g} to {float(x.max()):g} leave the bounds [{low:g}, {high:g}]"
         raise InputError(message, hint="give raw inputs, not prepared ones; or set the victim's bounds")
+    if not torch.equal(victim.inside(x), x):
+        raise InputError("there are values behind the end of a row", hint="fill rows up with zeros")
     return x
 
 
-def _classes(given: int | Tensor, rows: int, classes: int, like: Tensor, name: str) -> Tensor:
+def checked_classes(given: int | Tensor, rows: int, classes: int, like: Tensor, name: str) -> Tensor:
+    """``given`` as classes (rows,), int64, on the device of ``like``; one for all is repeated.
+
+    Raises:
+        ArgumentError: other numbers than classes, or another number of them; ``name`` is what they are called.
+    """
     values = torch.as_tensor(given, device=like.device)
     values = values.expand(rows) if values.dim() == 0 else values
     if values.shape != (rows,) or values.is_floating_point() or values.dtype == torch.bool:

@@ -46,9 +46,10 @@ class DeepFool(Attack):
             rows = (victim.predictions(changed) == labels).nonzero().flatten()
             if len(rows) == 0:
                 break
-            total[rows] += self._step(victim, changed[rows], labels[rows], others[rows], sign)
+            unfooled = victim.rows(rows)
+            total[rows] += self._step(unfooled, changed[rows], labels[rows], others[rows], sign)
             changed = changed.clone()
-            changed[rows] = victim.clipped(x[rows] + (1 + self.overshoot) * total[rows])
+            changed[rows] = unfooled.clipped(x[rows] + (1 + self.overshoot) * total[rows])
         return changed
 
     def _step(self, victim: Victim, x: Tensor, labels: Tensor, others: Tensor, sign: float) -> Tensor:

@@ -42,7 +42,8 @@ class MinimumNorm(Attack):
             return x
         if target is None:
             target = victim.probabilities(x).scatter(1, labels[:, None], -1.0).argmax(1)
-        return torch.cat([self._row(victim, row, wanted) for row, wanted in zip(x.split(1), target.split(1))])
+        rows = zip(torch.arange(len(x)).split(1), x.split(1), target.split(1))
+        return torch.cat([self._row(victim.rows(which), row, wanted) for which, row, wanted in rows])
 
     def _row(self, victim: Victim, x: Tensor, wanted: Tensor) -> Tensor:
         """``x`` (1, ...) with the smallest change found."""

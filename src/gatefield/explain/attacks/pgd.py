@@ -58,7 +58,7 @@ class PGD(Attack):
             return x
         wanted, sign = (labels, 1.0) if target is None else (target, -1.0)
         a = sign * self.step * self.epsilon
-        changed = victim.clipped(x + self._start(x)) if self.random_start else x
+        changed = victim.clipped(x + self._start(victim, x)) if self.random_start else x
         for _ in range(self.steps):
             gradient = victim.loss_gradient(changed, wanted)
             r = self._projected(changed + a * self._direction(gradient) - x)
@@ -78,11 +78,11 @@ class PGD(Attack):
         length = _per_row(r.flatten(1).norm(dim=1), r)
         return r * (self.epsilon / length.clamp(min=1e-12)).clamp(max=1)
 
-    def _start(self, x: Tensor) -> Tensor:
+    def _start(self, victim: Victim, x: Tensor) -> Tensor:
         random = generator(self.seed, "pgd")
         if self.norm == "l-inf":
             return self.epsilon * (2 * torch.rand(x.shape, generator=random) - 1).to(x)
-        direction = torch.randn(x.shape, generator=random).to(x)
+        direction = victim.inside(torch.randn(x.shape, generator=random).to(x))
         radius = self.epsilon * torch.rand(len(x), generator=random).to(x)
         return direction * _per_row(radius / direction.flatten(1).norm(dim=1).clamp(min=1e-12), x)
 

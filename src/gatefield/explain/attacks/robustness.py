@@ -41,10 +41,10 @@ def robustness_curve(
     shares = []
     for epsilon in epsilons:
         stronger = type(attack)(**{**attack.arguments, "epsilon": epsilon})
-        hits = [
-            victim.predictions(stronger(victim, part, own)) == own
-            for part, own in zip(raw.split(ROWS), labels.split(ROWS))
-        ]
+        hits = []
+        for rows in torch.arange(len(raw)).split(ROWS):
+            part, own = victim.rows(rows), labels[rows]
+            hits.append(part.predictions(stronger(part, raw[rows], own)) == own)
         shares.append(float(torch.cat(hits).double().mean()))
     return Robustness(torch.tensor(list(epsilons), dtype=torch.float64), torch.tensor(shares, dtype=torch.float64))
 

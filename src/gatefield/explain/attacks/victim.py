@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import ArgumentError, InputError
-from ...functional.layer_outputs import evaluating
+from ...functional.layer_outputs import Inputs, evaluating, run
 from ..input_size import told_of_size
 from ..true_gradients import true_gradients
 
@@ -44,7 +44,8 @@ class Victim:
 
     Args:
         model: outputs (rows, classes).
-        prepare: raw inputs (rows, ...) to the network's; differentiable. By default they are the network's.
+        prepare: raw inputs (rows, ...) to the network's, one or several; differentiable. By default they are the
+            network's.
         criterion: what the outputs mean.
         bounds: the smallest and the largest value of raw inputs: (0, 255) of pixels.
 
@@ -55,7 +56,7 @@ class Victim:
     def __init__(
         self,
         model: nn.Module,
-        prepare: Callable[[Tensor], Tensor] = lambda raw: raw,
+        prepare: Callable[[Tensor], Inputs] = lambda raw: raw,
         criterion: Criterion | None = None,
         bounds: tuple[float, float] = (0.0, 255.0),
     ) -> None:
@@ -71,7 +72,7 @@ class Victim:
             InputError: inputs of another size than the network takes.
         """
         with evaluating(self.model), told_of_size(self.model, raw), torch.no_grad():
-            return self.model(self.prepare(raw))
+            return run(self.model, self.prepare(raw))
 
     def probabilities(self, raw: Tensor) -> Tensor:
         """What the network thinks of raw inputs, (rows, classes)."""
@@ -89,7 +90,7 @@ class Victim:
         """
         with evaluating(self.model), true_gradients(self.model):
             variable = raw.detach().clone().requires_grad_()
-            total = value(self.model(self.prepare(variable)))
+            total = value(run(self.model, self.prepare(variable)))
             if not total.requires_grad:
                 raise InputError("the network's outputs have no gradient", hint="attack the network it was packed from")
             return total.detach(), torch.autograd.grad(total, variable)[0]
@@ -99,5 +100,13 @@ class Victim:
         return self.gradient(raw, lambda outputs: self.criterion.loss(outputs, labels))[1]
 
     def clipped(self, raw: Tensor) -> Tensor:
-        """``raw`` within the bounds."""
-        return raw.clamp(*self.bounds)
+        """``raw`` within the bounds, with nothing where a row has nothing."""
+        return self.inside(raw.clamp(*self.bounds))
+
+    def inside(self, values: Tensor) -> Tensor:
+        """``values``, 0 where a row has nothing that could change; here a row is all that its tensor holds."""
+        return values
+
+    def rows(self, which: Tensor) -> Victim:
+        """The victim as it stands to the rows ``which``, int64; here it knows none."""
+        return self

@@ -1,0 +1,85 @@
+"""A network over symbols as an attacker sees it: texts whose words are exchanged for others of its vocabulary."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import ArgumentError, InputError
+from ...functional.layer_outputs import evaluating
+from ..scores import embedding
+from ..true_gradients import true_gradients
+from .victim import Criterion, Softmax
+
+
+class SymbolVictim:
+    """What is attacked: ``model(symbols, lengths)``, in evaluation mode, and which symbols may be written.
+
+    Every pass leaves the network as it was: mode, statistics and gradients of its parameters.
+
+    Args:
+        model: symbols (rows, longest), int64, and lengths (rows,) to outputs (rows, classes).
+        writable: bool (vocabulary,), the symbols that may take another's place.
+        criterion: what the outputs mean.
+
+    Raises:
+        ArgumentError: no symbol may be written.
+    """
+
+    def __init__(self, model: nn.Module, writable: Tensor, criterion: Criterion | None = None) -> None:
+        if writable.dim() != 1 or writable.dtype != torch.bool or not writable.any():
+            message = f"no symbol may be written of {tuple(writable.shape)}"
+            raise ArgumentError(message, hint="give true for those that may, (vocabulary,)", path=("writable",))
+        self.model, self.writable, self.criterion = model, writable, criterion or Softmax()
+
+    def outputs(self, symbols: Tensor, lengths: Tensor) -> Tensor:
+        """The network's outputs, without gradients."""
+        with evaluating(self.model), torch.no_grad():
+            return self.model(symbols, lengths)
+
+    def probabilities(self, symbols: Tensor, lengths: Tensor) -> Tensor:
+        """What the network thinks of each row, (rows, classes)."""
+        return self.criterion.probabilities(self.outputs(symbols, lengths))
+
+    def predictions(self, symbols: Tensor, lengths: Tensor) -> Tensor:
+        """The likeliest class of each row, int64."""
+        return self.probabilities(symbols, lengths).argmax(-1)
+
+    @functools.cached_property
+    def vectors(self) -> Tensor:
+        """What the network's embedding makes of each symbol, (vocabulary, features)."""
+        symbols = torch.arange(len(self.writable), device=self.writable.device)[None]
+        with evaluating(self.model), torch.no_grad():
+            layer = self._embedding(symbols[:, :1], torch.ones(1, dtype=torch.int64))
+            return layer(symbols)[0]
+
+    def loss_gradient(self, symbols: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """d loss / d embedding of each symbol, (rows, longest, features); rows do not know each other.
+
+        Raises:
+            ArgumentError: not one layer of the network embeds its symbols.
+            InputError: the network has no gradient, or one that is not its derivative.
+        """
+        variable: Tensor | None = None
+
+        def cut(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+            nonlocal variable
+            variable = output.detach().requires_grad_()
+            return variable.clone()  # a clone: the next layer may change it in place
+
+        with evaluating(self.model), true_gradients(self.model):
+            hook = self._embedding(symbols, lengths).register_forward_hook(cut)
+            try:
+                loss = self.criterion.loss(self.model(symbols, lengths), labels)
+            finally:
+                hook.remove()
+            assert variable is not None
+            if not loss.requires_grad:
+                raise InputError("the network's outputs have no gradient", hint="attack the network it was packed from")
+            return torch.autograd.grad(loss, variable)[0]
+
+    def _embedding(self, symbols: Tensor, lengths: Tensor) -> nn.Module:
+        return self.model.get_submodule(embedding(self.model, (symbols, lengths)))
