@@ -46,7 +46,7 @@ def command(
     """Look inside the network in RUN: what its layers see, what its blocks are for, how its loss lies around it.
 
     A run on sequences shows what its gates do over a text, what excites its units, where it looks, and how far back
-    gradients reach; with an INPUT, a text, recording or table, it is looked at over that one. Writes one page that
+    gradients reach; with an INPUT, what 'gatefield explain' takes, it is looked at over that one. Writes one page that
     needs no network, and prints its path.
 
     \b

@@ -23,10 +23,15 @@ from ..method_settings import MethodSettings, set_option
 @set_option
 @click.option("--layer", metavar="NAME", help="The layer to map.  [default: the last with several places]")
 @click.option(
-    "--target", metavar="NAME", help="The class, tag, word or series to explain.  [default: the network's answer]"
+    "--target",
+    metavar="NAME",
+    help="The class, tag, word, series, key or pixel (ROW,COLUMN) to explain.  [default: the network's answer]",
 )
 @click.option(
-    "--position", metavar="N", type=int, help="The word or step whose answer to explain, from 1.  [default: all]"
+    "--position",
+    metavar="N",
+    type=int,
+    help="The word, step, frame or symbol whose answer to explain, from 1.  [default: all, or the last]",
 )
 @click.option("--compare", is_flag=True, help="All methods that the network allows, side by side.")
 @click.option("--out", metavar="FILE", help="A page (.html) or a picture (.png).  [default: explain.html]")
@@ -49,10 +54,10 @@ def command(
 ) -> None:
     """Show what in each INPUT counts for the answer of the network in RUN.
 
-    An INPUT is what 'gatefield predict' takes: a picture, a text, a recording, a table of a series; a forecaster
-    without one explains the forecast after its own series. A folder stands for all files below it; '-' reads one file's
-    content from stdin. Of what a network writes, each word of its own translation, caption or transcript is explained.
-    Writes one page or picture and prints its path.
+    An INPUT is what 'gatefield predict' takes: a picture, a text, a recording, a table of a series; forecasters and
+    other tasks on numbers explain something of their own without one. A folder stands for all files below it; '-' reads
+    one file's content from stdin. Of what a network writes, each word of its own translation, caption or transcript is
+    explained. Writes one page or picture and prints its path.
 
     \b
     gatefield explain runs/digits-1 seven.png
@@ -65,6 +70,7 @@ def command(
     gatefield explain runs/multi30k-1 "Ein Hund bellt." --position 2 --target cat
     gatefield explain runs/digit-scenes-1 scene.png
     gatefield explain runs/forecast-1 --position 3
+    gatefield explain runs/moving-digits-1 film.gif --target 9,9
     """
     if compare and method is not None:
         raise click.UsageError("--compare takes all methods, --method one: give one of the two")

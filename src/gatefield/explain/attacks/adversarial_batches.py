@@ -65,6 +65,7 @@ class AdversarialBatches:
         for batch in self.batches.epoch(epoch, start):
             raw = self.victim.clipped(self.restore(batch.inputs))
             changed = self.victim.prepare(self.attack(self.victim, raw, batch.targets))
+            assert isinstance(changed, Tensor)  # rows without lengths
             both = torch.cat([batch.inputs, changed.to(batch.inputs)])
             targets, indices = batch.targets.repeat(2), batch.indices.repeat(2)
             yield AdversarialBatch(both, targets, indices, 2 * batch.size, batch.share)
