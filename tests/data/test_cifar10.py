@@ -18,7 +18,7 @@ PIXELS = numpy.random.default_rng(0).integers(0, 256, (5, 3072), numpy.uint8)
 LABELS = [3, 0, 9, 1, 1]
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("kind", [bytes, str])
 def test_pickled_arrays_of_all_protocols(protocol, kind):
     keys = [b"data", b"labels", b"batch_label"] if kind is bytes else ["data", "labels", "batch_label"]
@@ -26,6 +26,13 @@ def test_pickled_arrays_of_all_protocols(protocol, kind):
     images, labels = read_batch(content, "a")
     assert torch.equal(images, torch.from_numpy(PIXELS.reshape(5, 3, 32, 32)))
     assert labels.tolist() == LABELS
+
+
+def test_columns_first_are_refused():
+    for protocol in (2, 5):
+        content = pickle.dumps({b"data": numpy.asfortranarray(PIXELS), b"labels": LABELS}, protocol=protocol)
+        with pytest.raises(DataError, match="a holds"):
+            read_batch(content, "a")
 
 
 def test_python_2_and_numpy_1_spelling():

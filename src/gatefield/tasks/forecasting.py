@@ -11,7 +11,7 @@ import torch
 
 from ..core.arguments import Interval, PositiveInt
 from ..core.configurable import DEFAULTS, Spec, named
-from ..core.errors import ArgumentError, DataError, InputError
+from ..core.errors import ArgumentError, DataError
 from ..core.files import write_bytes, write_text
 from ..core.run_folder import RunFolder
 from ..core.seeding import derive
@@ -35,7 +35,7 @@ from .forecast_baselines import Baselines
 from .forecast_frame import ADD_ROWS, Frame, Level
 from .forecasting_page import PAST, compose, outlook_figure
 from .solving import Solved, require_no_training, solve_network
-from .task import Session, Task
+from .task import Session, Task, require_trained
 from .trained_forecaster import BATCH, Outlook, TrainedForecaster, tail_of
 
 Share = Annotated[float, Interval("(0, 1)")]
@@ -130,9 +130,7 @@ class Forecasting(Task):
         Raises:
             InputError: it is not trained yet.
         """
-        if self._trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
-        return self._trained
+        return require_trained(self._trained)
 
     @property
     def model(self) -> Model:

@@ -33,7 +33,7 @@ from .classifier import TrainedClassifier
 from .exhibits import Picture
 from .explainable import Explainable, ExplainableInput
 from .fitting import fit_classifier
-from .task import Session, Task
+from .task import Session, Task, require_trained
 
 Share = Annotated[float, Interval("[0, 1)")]
 HELD_OUT = 0.1
@@ -78,9 +78,7 @@ class ImageClassification(Task):
         Raises:
             InputError: it is not trained yet.
         """
-        if self._trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
-        return self._trained
+        return require_trained(self._trained)
 
     @property
     def model(self) -> Model:

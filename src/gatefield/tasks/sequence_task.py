@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..core.arguments import Interval
-from ..core.errors import DataError, InputError
+from ..core.errors import DataError
 from ..core.run_folder import RunFolder
 from ..core.seeding import derive
 from ..data.corpus import Parts
@@ -24,7 +24,7 @@ from ..training.schedule import Progress
 from ..training.settings import Training
 from .fitting import fit_network
 from .network import restore_network, save_network
-from .task import Session, Task
+from .task import Session, Task, require_trained
 
 Share = Annotated[float, Interval("[0, 1)")]
 Item = TypeVar("Item")
@@ -135,9 +135,7 @@ class SequenceTask(Task, Generic[Item]):
         Raises:
             InputError: it is not trained yet.
         """
-        if self._trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
-        return self._trained
+        return require_trained(self._trained)
 
     @functools.cached_property
     def parts(self) -> Parts[Item]:
@@ -217,8 +215,7 @@ class SequenceTask(Task, Generic[Item]):
         self.take(network.content["learned"])
 
     def evaluate(self, session: Session, split: str | None = None) -> dict[str, Any]:
-        if self._trained is None:
-            raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
+        require_trained(self._trained)
         name, items = self.part(split)
         beside = {"baselines": self.beside} if self.beside and split is None else {}
         return {"split": name} | self.measure(items, session) | beside

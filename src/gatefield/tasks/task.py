@@ -5,15 +5,18 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 
 from ..core.configurable import Configurable
 from ..core.console import Console, silent
+from ..core.errors import InputError
 from ..core.run_folder import RunFolder
 from ..render.page import Page
 from ..training.distributed import Processes
+
+Trained = TypeVar("Trained")
 
 
 @dataclass(frozen=True)
@@ -88,3 +91,14 @@ class Task(Configurable):
     def sample(cls, folder: pathlib.Path) -> Self:
         """A task that trains in a second on data generated below ``folder``, for the contract suite."""
         raise NotImplementedError(f"{cls.__name__} has no sample")
+
+
+def require_trained(trained: Trained | None) -> Trained:
+    """What a task has after it was fitted or loaded.
+
+    Raises:
+        InputError: it has not been yet.
+    """
+    if trained is None:
+        raise InputError("this task is not trained yet", hint="call fit, or load a run folder")
+    return trained

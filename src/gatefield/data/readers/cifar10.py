@@ -166,6 +166,13 @@ class _Array:
         self.shape, self.kind, self.columns, self.content = shape, kind.code.lstrip("|"), bool(columns), content
 
 
+def _from_buffer(content: Any, kind: Any, shape: Any, order: Any, axes: Any = None) -> _Array:
+    array = _Array()
+    content = bytes(content) if isinstance(content, (bytes, bytearray)) else content
+    array.__setstate__((None, shape, kind, order != "C" or axes is not None, content))
+    return array
+
+
 class _ArraysOnly(pickle.Unpickler):
     """An unpickler whose every name leads to an inert stand-in of ours."""
 
@@ -174,6 +181,8 @@ class _ArraysOnly(pickle.Unpickler):
         match module_name, global_name:
             case (("numpy.core.multiarray" | "numpy._core.multiarray"), "_reconstruct"):
                 return lambda *_: _Array()
+            case (("numpy.core.numeric" | "numpy._core.numeric"), "_frombuffer"):  # from protocol 5 on
+                return lambda *given: _from_buffer(*given)
             case (("numpy.core.multiarray" | "numpy._core.multiarray" | "numpy"), "ndarray"):
                 return _Array
             case (("numpy.core.multiarray" | "numpy._core.multiarray" | "numpy"), "dtype"):

@@ -16,8 +16,9 @@ from ...functional.map_rows import map_rows
 from ...layers.attention.attention import Memory
 from ...layers.attention.dot import Dot
 from ...layers.token_embedding import TokenEmbedding
-from ..model import Model, SequenceExample
+from ..model import SequenceExample
 from ..pairs import random_pairs
+from ..sequence_to_sequence import SequenceToSequence
 
 HALF = math.sqrt(0.5)
 """Keeps the variance of a sum of two."""
@@ -48,7 +49,7 @@ class ConvolutionalState(NamedTuple):
         return ConvolutionalState(windows, memory, self.time, attention)
 
 
-class ConvolutionalSeq2Seq(Model):
+class ConvolutionalSeq2Seq(SequenceToSequence):
     """Stacks of gated convolutions read the source and write the target; every level of the decoder has attention.
 
         e, g = embeddings of symbols and of their places, of the source and of the target
@@ -121,16 +122,7 @@ class ConvolutionalSeq2Seq(Model):
     def forward(
         self, source: Tensor, source_lengths: Tensor | None, target_in: Tensor, target_lengths: Tensor | None = None
     ) -> Tensor:
-        """Logits of the next target symbol.
-
-        Args:
-            source: (batch, source time) int64.
-            source_lengths: symbols of each source; None: all.
-            target_in: (batch, time) int64, the target one step late: the begin symbol first.
-            target_lengths: symbols of each row of it; None: all.
-
-        Returns:
-            (batch, time, vocabulary), zero beyond a row's length.
+        """See `SequenceToSequence`.
 
         Raises:
             InputError: a sentence is longer than there are places.

@@ -14,11 +14,12 @@ from ...layers.attention.attention import Attention
 from ...layers.recurrent_decoder import DecoderState, RecurrentDecoder, emitted_size
 from ...layers.token_embedding import TokenEmbedding
 from ...recurrent import Cell, Recurrent
-from ..model import Model, SequenceExample
+from ..model import SequenceExample
 from ..pairs import random_pairs
+from ..sequence_to_sequence import SequenceToSequence
 
 
-class EncoderDecoder(Model):
+class EncoderDecoder(SequenceToSequence):
     """A recurrent encoder reads the source, a recurrent decoder writes the target: p(y | x) = prod_t p(y_t | y_<t, x).
 
     What the decoder knows of the source is, by the options: the first state alone (``attention=None``), a summary at
@@ -154,17 +155,9 @@ class EncoderDecoder(Model):
     def forward(
         self, source: Tensor, source_lengths: Tensor | None, target_in: Tensor, target_lengths: Tensor | None = None
     ) -> Tensor:
-        """Logits of the next target symbol.
+        """See `SequenceToSequence`.
 
-        Args:
-            source: (batch, source time) int64.
-            source_lengths: symbols of each source; None: all.
-            target_in: (batch, time) int64, the target one step late: the begin symbol first.
-            target_lengths: symbols of each row of it; None: all.
-
-        Returns:
-            (batch, time, vocabulary), zero beyond a row's length. In training each step hears the right symbol with
-            chance ``teacher_forcing``, in evaluation always; see `free_run`.
+        In training each step hears the right symbol with chance ``teacher_forcing``, in evaluation always (`free_run`).
         """
         rate = self.teacher_forcing if self.training else 1.0
         return self.decoder(target_in, self.start((source, source_lengths)), target_lengths, rate)[0]

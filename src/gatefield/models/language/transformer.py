@@ -13,8 +13,9 @@ from ...core.errors import ArgumentError
 from ...functional.lengths import blank, inside, row_ends
 from ...functional.map_rows import map_rows
 from ...layers.token_embedding import TokenEmbedding
-from ..model import Model, SequenceExample
+from ..model import SequenceExample
 from ..pairs import random_pairs
+from ..sequence_to_sequence import SequenceToSequence
 
 
 class Cache(NamedTuple):
@@ -60,7 +61,7 @@ class TransformerState(NamedTuple):
         return TransformerState(levels, kept(self.inside), attention)
 
 
-class Transformer(Model):
+class Transformer(SequenceToSequence):
     """Attention instead of recurrence, in encoder and decoder.
 
         attention(Q, K, V) = softmax(Q K^T / sqrt(d)) V,   by heads, over the source and over the target so far
@@ -131,17 +132,7 @@ class Transformer(Model):
     def forward(
         self, source: Tensor, source_lengths: Tensor | None, target_in: Tensor, target_lengths: Tensor | None = None
     ) -> Tensor:
-        """Logits of the next target symbol.
-
-        Args:
-            source: (batch, source time) int64.
-            source_lengths: symbols of each source; None: all.
-            target_in: (batch, time) int64, the target one step late: the begin symbol first.
-            target_lengths: symbols of each row of it; None: all.
-
-        Returns:
-            (batch, time, vocabulary), zero beyond a row's length.
-        """
+        """See `SequenceToSequence`."""
         memory, counts = self._encode(source, source_lengths)
         time = target_in.shape[1]
         y = self._embed(self.target_embedding, target_in, 0)

@@ -13,6 +13,7 @@ from ...core.arguments import PositiveFloat, PositiveInt, Probability
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.initialization import initialize
 from ...layers.local_response_normalization import LocalResponseNormalization
+from ..dense_head import dense_head
 from ..model import Model, ModelExample
 from ..width import scaled
 
@@ -96,18 +97,7 @@ class AlexNet(Model):
                 pool5=nn.MaxPool2d(3, stride=2),
             )
         )
-        self.classifier = nn.Sequential(
-            OrderedDict(
-                flatten=nn.Flatten(),
-                fc6=nn.Linear(five * math.prod(left), hidden),
-                activation6=nn.ReLU(),
-                dropout6=nn.Dropout(dropout),
-                fc7=nn.Linear(hidden, hidden),
-                activation7=nn.ReLU(),
-                dropout7=nn.Dropout(dropout),
-                output=nn.Linear(hidden, classes),
-            )
-        )
+        self.classifier = dense_head(five * math.prod(left), hidden, classes, dropout)
         initialize(self, "he")
 
     @classmethod

@@ -14,6 +14,7 @@ from ...core.errors import ArgumentError
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.initialization import initialize
 from ...layers.local_response_normalization import LocalResponseNormalization
+from ..dense_head import dense_head
 from ..model import Model, ModelExample
 from ..width import scaled
 
@@ -102,18 +103,7 @@ class VGG(Model):
             features[f"pool{stage}"] = nn.MaxPool2d(2)
         hidden = scaled(4096, width) if hidden is None else hidden
         self.features = nn.Sequential(features)
-        self.classifier = nn.Sequential(
-            OrderedDict(
-                flatten=nn.Flatten(),
-                fc6=nn.Linear(maps * math.prod(left), hidden),
-                activation6=nn.ReLU(),
-                dropout6=nn.Dropout(dropout),
-                fc7=nn.Linear(hidden, hidden),
-                activation7=nn.ReLU(),
-                dropout7=nn.Dropout(dropout),
-                output=nn.Linear(hidden, classes),
-            )
-        )
+        self.classifier = dense_head(maps * math.prod(left), hidden, classes, dropout)
         initialize(self, "he")
 
     @classmethod
