@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ...core.console import Console
 from ..main import Verb
 from ..method_settings import MethodSettings, set_option
+from ..options import contents_of, device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -31,8 +30,8 @@ from ..method_settings import MethodSettings, set_option
     "--count", type=click.IntRange(min=1), default=500, help="How many test inputs to attack at most.  [default: 500]"
 )
 @click.option("--out", metavar="FILE", help="Write a page (.html) with the curve over the budget and inputs.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@device_option
+@json_option()
 @click.pass_obj
 def command(
     console: Console,
@@ -67,7 +66,7 @@ def command(
     chosen = MethodSettings(method, settings)
     path = None if out is None else place_for(out, "attack.html", (".html",))
     loaded = load(run, device=device, console=console)
-    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    contents = contents_of(inputs)
     with chosen.cited():
         attacked = attacking.attack(loaded, contents, chosen.config, epsilon, target, count, console)
     if path is not None:

@@ -7,6 +7,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import json_option
 
 
 @click.command(cls=Verb)
@@ -16,7 +17,7 @@ from ..main import Verb
     "--fetch", is_flag=True, help="Download the data set into the cache, checked against its published checksums."
 )
 @click.option("--picture", metavar="FILE.png", help="Write a sheet of examples of every class.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option()
 @click.pass_obj
 def command(
     console: Console, reader: str | None, settings: tuple[str, ...], fetch: bool, picture: str | None, as_json: bool

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..options import contents_of, device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -29,8 +28,8 @@ from ..main import Verb
     "--count", metavar="N", type=click.IntRange(min=1), help="Pictures or sequences.  [default: 500, or 48 sequences]"
 )
 @click.option("--out", metavar="FILE", help="The page to write.  [default: RUN/dissect.html]")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object with the figures and the path of the page.")
+@device_option
+@json_option("One JSON object with the figures and the path of the page.")
 @click.pass_obj
 def command(
     console: Console,
@@ -60,7 +59,7 @@ def command(
 
     names = [name.strip() for name in what.split(",") if name.strip()]
     loaded = load(run, device=device, console=console)
-    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    contents = contents_of(inputs)
     found = dissect(loaded, names, layer, count, out, console, contents)
     if as_json:
         console.json({"page": str(found.page), **found.findings})

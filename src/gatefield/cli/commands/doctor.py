@@ -6,10 +6,11 @@ import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..options import json_option
 
 
 @click.command(cls=Verb)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option()
 @click.pass_obj
 def command(console: Console, as_json: bool) -> None:
     """Show versions, threads, devices, data folders and which fast paths this machine has.

@@ -6,6 +6,7 @@ import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..options import device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -16,8 +17,8 @@ from ..main import Verb
     type=click.Choice(["test", "validation", "train"]),
     help="The part of the data to measure on.  [default: test, or validation where there is no test part]",
 )
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@device_option
+@json_option()
 @click.pass_obj
 def command(
     console: Console, run: str, settings: tuple[str, ...], split: str | None, device: str, as_json: bool

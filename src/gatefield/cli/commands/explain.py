@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ...core.console import Console
 from ..main import Verb
 from ..method_settings import MethodSettings, set_option
+from ..options import contents_of, device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -35,8 +34,8 @@ from ..method_settings import MethodSettings, set_option
 )
 @click.option("--compare", is_flag=True, help="All methods that the network allows, side by side.")
 @click.option("--out", metavar="FILE", help="A page (.html) or a picture (.png).  [default: explain.html]")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for each answer.")
+@device_option
+@json_option("One JSON object a line, for each answer.")
 @click.pass_obj
 def command(
     console: Console,
@@ -82,7 +81,7 @@ def command(
     chosen = MethodSettings(method, settings)
     path = explaining.place_for(out, "explain.html", (".html", ".png"))
     loaded = load(run, device=device, console=console)
-    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    contents = contents_of(inputs)
     methods = explaining.all_methods() if compare else [] if method is None else [chosen.config]
     found = []
     with chosen.cited():

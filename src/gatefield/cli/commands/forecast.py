@@ -11,6 +11,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -20,8 +21,8 @@ from ..main import Verb
     "--data", metavar="FILE.csv", help="Another series of the same columns; '-' is stdin.  [default: the trained one]"
 )
 @click.option("--out", metavar="FILE", help="Write a table (.csv) or a drawing (.png) there; never over a file.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@device_option
+@json_option()
 @click.pass_obj
 def command(
     console: Console, run: str, horizon: int | None, data: str | None, out: str | None, device: str, as_json: bool

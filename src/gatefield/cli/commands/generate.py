@@ -9,6 +9,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -36,8 +37,8 @@ from ..main import Verb
     "--beam", type=click.IntRange(min=1), metavar="W", help="Search for the likeliest text, W at a time, not by chance."
 )
 @click.option("--tree", metavar="FILE", help="Draw all that the beam followed, after few symbols, into a PNG file.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a text, with its log-probability.")
+@device_option
+@json_option("One JSON object a text, with its log-probability.")
 @click.pass_obj
 def command(
     console: Console,

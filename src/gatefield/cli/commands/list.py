@@ -6,6 +6,7 @@ import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..options import json_option
 
 FAMILIES = {
     "tasks": "gatefield.tasks.task:Task",
@@ -31,7 +32,7 @@ FAMILIES = {
 
 @click.command(cls=Verb)
 @click.argument("family", required=False, type=click.Choice(["recipes", *FAMILIES]))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option()
 @click.pass_obj
 def command(console: Console, family: str | None, as_json: bool) -> None:
     """List models, readers, recipes and everything else that has a name.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import sys
 from collections.abc import Mapping
 
 import click
@@ -11,6 +10,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import contents_of, device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -20,8 +20,8 @@ from ..main import Verb
     "--top", type=click.IntRange(min=1), default=1, help="How many answers to give, likeliest first.  [default: 1]"
 )
 @click.option("--out", metavar="FOLDER", help="Write answers that are pictures there: a forecast film, for example.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@device_option
+@json_option("One JSON object a line.")
 @click.pass_obj
 def command(
     console: Console, run: str, inputs: tuple[str, ...], top: int, out: str | None, device: str, as_json: bool
@@ -44,7 +44,7 @@ def command(
     if out is not None and draw is None:
         message = f"{run} is a run of the task {type(loaded.task).name}, whose answers are words"
         raise InputError(message, hint="leave --out out")
-    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    contents = contents_of(inputs)
     for answer in loaded.predict(contents, top=top):
         if out is not None and draw is not None:
             _write(pathlib.Path(out), answer["input"], draw(answer), console)

@@ -7,6 +7,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -18,8 +19,8 @@ from ..main import Verb
     default=2000,
     help="Let a model of characters write N of them, and look how many of its words there are.  [default: 2000]",
 )
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@device_option
+@json_option()
 @click.pass_obj
 def command(console: Console, run: str, sample: int, device: str, as_json: bool) -> None:
     """Which of two ways to go on does the language model in RUN find likelier?

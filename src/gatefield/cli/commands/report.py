@@ -6,11 +6,12 @@ import click
 
 from ...core.console import Console
 from ..main import Verb
+from ..options import device_option
 
 
 @click.command(cls=Verb)
 @click.argument("run", metavar="RUN")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
+@device_option
 @click.pass_obj
 def command(console: Console, run: str, device: str) -> None:
     """Write report.html into RUN: curves, mistakes, filters and tables on one page that needs no network.

@@ -7,6 +7,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import json_option
 
 
 @click.command(cls=Verb)
@@ -19,7 +20,7 @@ from ..main import Verb
     help="Shape of one input; TIMExFEATURES of a sequence.  [default: as in the paper, or the run's data]",
 )
 @click.option("--classes", type=click.IntRange(min=1), help="Number of classes.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option()
 @click.pass_obj
 def command(
     console: Console, name: str, settings: tuple[str, ...], input_shape: str | None, classes: int | None, as_json: bool

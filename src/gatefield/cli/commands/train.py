@@ -7,6 +7,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import device_option
 
 
 @click.command(cls=Verb)
@@ -14,7 +15,7 @@ from ..main import Verb
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--out", metavar="DIR", help="The run folder to make.  [default: runs/<recipe>-<number>]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice.  [default: 0]")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
+@device_option
 @click.option(
     "--resume",
     metavar="RUN",

@@ -7,6 +7,7 @@ import click
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -16,8 +17,8 @@ from ..main import Verb
     "--beam", type=click.IntRange(min=1), metavar="N", help="Follow the N likeliest texts.  [default: as the run does]"
 )
 @click.option("--times", is_flag=True, help="Also when each character is said, a line each.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a recording, with times and all N texts.")
+@device_option
+@json_option("One JSON object a recording, with times and all N texts.")
 @click.pass_obj
 def command(
     console: Console, run: str, inputs: tuple[str, ...], beam: int | None, times: bool, device: str, as_json: bool

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ...core.console import Console
 from ...core.errors import InputError
 from ..main import Verb
+from ..options import contents_of, device_option, json_option
 
 
 @click.command(cls=Verb)
@@ -29,8 +28,8 @@ from ..main import Verb
 )
 @click.option("--attention", metavar="FILE", help="Draw where the network looked, for one text, into a PNG file.")
 @click.option("--tree", metavar="FILE", help="Draw all that the search followed, for one text, into a PNG file.")
-@click.option("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:1, mps.  [default: auto]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a text.")
+@device_option
+@json_option("One JSON object a text.")
 @click.pass_obj
 def command(
     console: Console,
@@ -72,7 +71,7 @@ def command(
     if not isinstance(task, Translation):
         hint = "give a run of the task translation, or use 'gatefield predict'"
         raise InputError(f"{run} is a run of the task {type(task).name}, which does not translate", hint=hint)
-    contents = [sys.stdin.buffer.read() if given == "-" else given for given in inputs]
+    contents = contents_of(inputs)
     decoder = searching(task.decoder, beam, n_best)
     answers = task.predict(loaded.session, contents, decoder=decoder, must_contain=must_contain)
     if pictures:
