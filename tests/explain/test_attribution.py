@@ -329,7 +329,7 @@ def test_classifiers_of_sequences_are_explained_symbol_by_symbol(example):
     for explainer in (Gradient(), GradientInput(), SmoothGrad(2), Occlusion()):
         result = explainer.attribute(model, (x, lengths), 1)
         assert result.shape == x.shape
-        assert not result[~inside].any()  # padding counts for nothing
+        assert result[~inside].abs().max() <= 1e-15  # padding counts for nothing, but rounding of two scores
         assert result[0].any()
     total = IntegratedGradients().attribute(model, (x, lengths), 1).sum(1)
     score = model(x, lengths)[:, 1].detach()

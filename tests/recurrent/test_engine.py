@@ -29,13 +29,15 @@ from traced_cells import (
 )  # fmt: skip
 
 from gatefield.core.errors import InputError
-from gatefield.recurrent import plan
+from gatefield.recurrent import native, plan
 from gatefield.recurrent.cell import State
 from gatefield.recurrent.engine import choose, fast_scan
 from gatefield.recurrent.scan import scan
 
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(native.library() is None, reason=native.MISSING))
 
-@pytest.fixture(params=["torch", "native"])
+
+@pytest.fixture(params=["torch", NATIVE])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GATEFIELD_ENGINE", request.param)
     return request.param

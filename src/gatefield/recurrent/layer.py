@@ -197,10 +197,13 @@ class Recurrent(Configurable, nn.Module):
             raise InputError(f"the state {given}", hint=hint)
         return iter(state)
 
-    def _pass_on(self, x: Tensor, output: Tensor, recurrent: int) -> Tensor:
-        """What the level number ``recurrent`` (from 1) gives to the next: residual connection and dropout."""
+    def _pass_on(self, x: Tensor, output: Tensor, recurrent: int, first_axis: int = 2) -> Tensor:
+        """What the level number ``recurrent`` (from 1) gives to the next: residual connection and dropout.
+
+        Features begin on ``first_axis``.
+        """
         if self.residual and recurrent > 1:
-            output = with_input(x, output, first_axis=2)
+            output = with_input(x, output, first_axis)
         if self.dropout and self.training:
             last = recurrent == sum(isinstance(level, Level) for level in self._parts)
             return output if last else drop_between(output, self.dropout, self.variational)
@@ -233,7 +236,7 @@ class Recurrent(Configurable, nn.Module):
             now = cell.step(x, now)
             final.append(named_state(cell, now))
             recurrent += 1
-            x = self._pass_on(x, now[cell.emitted], recurrent)
+            x = self._pass_on(x, now[cell.emitted], recurrent, first_axis=1)
         return x, final
 
     def stepper(self, batch: int = 1, embedding: Tensor | None = None) -> Stepper:
