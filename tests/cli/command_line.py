@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
+from gatefield import train
 from gatefield.cli.main import run
 from gatefield.core.console import Console
 
@@ -32,3 +33,10 @@ def refused(*arguments: object) -> str:
     assert hint.startswith("hint: ")
     assert len(hint) > len("hint: ")
     return f"{message}\n{hint}"
+
+
+def trained_sample(factory, task):
+    """The run of the small instance that ``task`` offers the contract suite."""
+    folder = factory.mktemp(task.name)
+    (folder / "data").mkdir()
+    return train(task.sample(folder / "data"), out=folder / "run")

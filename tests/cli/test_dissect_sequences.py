@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from command_line import gatefield, refused
+from command_line import gatefield, refused, trained_sample
 
 from gatefield import load, train
 from gatefield.explain.gates import gate_traces
@@ -24,20 +24,14 @@ from gatefield.tasks.translation import Translation
 from gatefield.training.settings import Training
 
 
-def _sample(factory, task):
-    folder = factory.mktemp(task.name)
-    (folder / "data").mkdir()
-    return train(task.sample(folder / "data"), out=folder / "run")
-
-
 @pytest.fixture(scope="module")
 def language(tmp_path_factory):
-    return _sample(tmp_path_factory, LanguageModelling)
+    return trained_sample(tmp_path_factory, LanguageModelling)
 
 
 @pytest.fixture(scope="module")
 def translation(tmp_path_factory):
-    return _sample(tmp_path_factory, Translation)
+    return trained_sample(tmp_path_factory, Translation)
 
 
 def _without_hooks(model) -> bool:
@@ -92,7 +86,7 @@ def test_everything_about_a_translator(translation):
 
 
 def test_contexts_do_not_reach_into_the_sentence_before(tmp_path_factory):
-    run = _sample(tmp_path_factory, Tagging)
+    run = trained_sample(tmp_path_factory, Tagging)
     found = dissect(run, ["units"]).findings["units"]
     sentences = [" ".join(item.words) for item in run.task.part(None)[1]]
     for contexts in found["units"].values():
@@ -102,7 +96,7 @@ def test_contexts_do_not_reach_into_the_sentence_before(tmp_path_factory):
 
 
 def test_a_forecaster_has_gates_and_lags_but_no_symbols(tmp_path_factory):
-    run = _sample(tmp_path_factory, Forecasting)
+    run = trained_sample(tmp_path_factory, Forecasting)
     outcome = gatefield("dissect", run.folder.path, "--json", "--count", 8)
     assert outcome.code == 0, outcome.err
     told = json.loads(outcome.out)
@@ -129,7 +123,7 @@ def test_a_decoder_that_is_called_step_by_step_leaves_the_encoder_to_look_at(tmp
 
 @pytest.mark.parametrize("task", [DirectionTagging, FramePrediction, MemoryProblem], ids=lambda task: task.name)
 def test_tasks_whose_inputs_have_no_names(task, tmp_path_factory):
-    run = _sample(tmp_path_factory, task)
+    run = trained_sample(tmp_path_factory, task)
     found = dissect(run, count=4).findings
     assert {"gates", "lags", "landscape", "flow", "histograms"} <= set(found)
     assert _without_hooks(run.task.model)

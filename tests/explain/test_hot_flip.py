@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatefield.core.discovery import family
 from gatefield.core.errors import ArgumentError, InputError
 from gatefield.explain.attacks.hot_flip import HotFlip
-from gatefield.explain.attacks.symbol_attack import Replacements, SymbolAttack, random_replacements
+from gatefield.explain.attacks.symbol_attack import Replacements, random_replacements
 from gatefield.explain.attacks.symbol_victim import SymbolVictim
 from gatefield.models.sequence.sequence_classifier import SequenceClassifier
 
@@ -234,14 +233,3 @@ def test_what_does_not_fit():
 
     with pytest.raises(InputError, match="no gradient"):
         HotFlip()(victim_of(Hard()), symbols, lengths, victim_of(Hard()).predictions(symbols, lengths))
-
-
-@pytest.mark.parametrize("cls", family(SymbolAttack).classes)
-def test_it_says_what_it_is(cls):
-    assert "Source:" in cls.__doc__
-    for key in cls.signature():
-        assert f"{key}:" in cls.__doc__
-        with pytest.raises(ArgumentError) as caught:
-            cls(**{key: object()})
-        assert caught.value.path == (key,)
-    assert cls.from_config(cls().config()).config() == cls().config()

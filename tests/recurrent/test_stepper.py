@@ -179,6 +179,13 @@ def test_linear_layers_behind_a_cell(behind: list[nn.Module], options: dict[str,
             follow(layer, stepper, 1, embedding)
 
 
+def test_a_linear_layer_that_stands_twice_is_applied_twice() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(4, 4)
+    layer = Recurrent([LSTM(3, 4), linear, linear, GRU(4, 4), linear])
+    follow(layer, layer.stepper(2), 3)
+
+
 def test_what_is_hooked_into_a_linear_layer_is_called() -> None:
     torch.manual_seed(0)
     linear = nn.Linear(4, 6)

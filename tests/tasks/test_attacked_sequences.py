@@ -8,8 +8,9 @@ import pathlib
 
 import pytest
 import torch
+from command_line import trained_sample
 
-from gatefield import load, train
+from gatefield import load
 from gatefield.cli.main import run
 from gatefield.core.console import Console
 from gatefield.core.errors import ArgumentError, InputError
@@ -26,20 +27,14 @@ from gatefield.tasks.tagging import Tagging
 from gatefield.tasks.text_classification import TextClassification
 
 
-def _sample(factory, task):
-    folder = factory.mktemp(task.name)
-    (folder / "data").mkdir()
-    return train(task.sample(folder / "data"), out=folder / "run")
-
-
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory):
-    return _sample(tmp_path_factory, SoundClassification)
+    return trained_sample(tmp_path_factory, SoundClassification)
 
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
-    return _sample(tmp_path_factory, TextClassification)
+    return trained_sample(tmp_path_factory, TextClassification)
 
 
 def _recording(run):
@@ -196,7 +191,7 @@ def test_what_cannot_be(sounds, texts, tmp_path_factory):
         attack(sounds, method={"name": "fgsm", "epsilon": 0.1}, epsilon=0.2)
     with pytest.raises(ArgumentError, match="no argument 'step_count'"):
         attack(sounds, method={"name": "pgd", "step_count": 3})
-    tagger = _sample(tmp_path_factory, Tagging)
+    tagger = trained_sample(tmp_path_factory, Tagging)
     with pytest.raises(InputError, match="networks of the task 'tagging' cannot be attacked") as caught:
         attack(tagger)
     assert "image-classification, sound-classification, text-classification" in caught.value.hint

@@ -195,8 +195,9 @@ class Stepper:
         read_out: nn.Linear | None = None  # that the level before has taken in
         for k, (level, behind) in enumerate(zip(levels, [*levels[1:], None])):
             if isinstance(level, PerStep):
-                if level.module is not read_out:
+                if read_out is None:
                     self._stages.append(level.module)
+                read_out = None
                 continue
             assert isinstance(level, Level)
             (direction,) = level

@@ -10,6 +10,7 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
+from .signed_bars import signed_bars
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,11 +50,7 @@ def contribution_figure(past: Any, forecast: Any, marked: int, panels: Mapping[s
     )
     top.plot(marked, ahead[marked], "o", color=style.SECOND, markersize=7)
     for axes, (name, values) in zip(below, bars.items()):
-        style.plain_axes(axes)
-        axes.bar(back, values, width=0.9, color=numpy.where(values >= 0, style.SECOND, style.FIRST), linewidth=0)
-        axes.axhline(0, color=style.MUTED, linewidth=0.8)
-        axes.set_title(style.wrapped(name, 60, 2), loc="left", color=style.INK, size=9, pad=3)
-        axes.yaxis.set_major_locator(MaxNLocator(3))
+        signed_bars(axes, back, values, name)
     for axes in figure.axes:
         axes.axvline(-0.5, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)), zorder=1)
         axes.margins(x=0.01)

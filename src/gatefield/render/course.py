@@ -10,6 +10,7 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
+from .signed_bars import signed_bars
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,14 +73,3 @@ def course_figure(
     places = steps[:: max(len(steps) // _STAMPS, 1)]
     figure.axes[-1].set_xticks(places, [style.label(stamps[place], 20) for place in places])
     return style.literal(figure)
-
-
-def signed_bars(axes: Any, steps: numpy.ndarray, numbers: numpy.ndarray, name: str) -> None:
-    """A bar for each step: orange above zero, blue below."""
-    from matplotlib.ticker import MaxNLocator
-
-    style.plain_axes(axes)
-    axes.bar(steps, numbers, width=0.9, color=numpy.where(numbers >= 0, style.SECOND, style.FIRST), linewidth=0)
-    axes.axhline(0, color=style.MUTED, linewidth=0.8)
-    axes.set_title(style.wrapped(name, 60, 2), loc="left", color=style.INK, size=9, pad=3)
-    axes.yaxis.set_major_locator(MaxNLocator(3))

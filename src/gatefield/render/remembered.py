@@ -10,8 +10,8 @@ import numpy
 from ..core.errors import ArgumentError
 from . import style
 from .arrays import as_array
-from .course import signed_bars
 from .position_map import position_map
+from .signed_bars import signed_bars
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
