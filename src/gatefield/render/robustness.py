@@ -37,3 +37,21 @@ def robustness_figure(
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=bool((strengths == strengths.round()).all())))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     return style.literal(figure)
+
+
+def harm_figure(strengths: Any, attacked: Any, chance: Any, budget: str, quantity: str) -> Figure:
+    """The mean error against the budget of an attack.
+
+    Args:
+        strengths: the budget at each point.
+        attacked, chance: the errors under the attack and under random changes of the same size, one each.
+        budget: what it is, and its unit.
+        quantity: the error, and its unit.
+    """
+    figure = style.blank(6.4, 3.4)
+    axes = style.plain_axes(figure.subplots(), "Error under attack")
+    for errors, color, label in ((attacked, style.FIRST, "attacked"), (chance, style.SECOND, "random changes")):
+        axes.plot(numpy.asarray(strengths), numpy.asarray(errors), color=color, label=label, marker="o", markersize=4)
+    axes.legend(frameon=False, fontsize=9, labelcolor=style.MUTED)
+    axes.set(xlabel=budget, ylabel=quantity)
+    return style.literal(figure)

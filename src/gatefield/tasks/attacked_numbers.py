@@ -1,40 +1,24 @@
-"""Inputs of real numbers under attack: what pictures and sounds have in common."""
+"""Inputs of real numbers whose answers are classes under attack: what pictures and sounds have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..core.console import Console
-from ..core.seeding import derive
-from ..explain.attacks.attack import Attack, noise_as_long
+from ..explain.attacks.attack import Attack
 from ..explain.attacks.robustness import Robustness, robustness_curve
-from ..explain.attacks.victim import Victim
-from .attackable import Attackable, Attacked, Said
-
-ROWS = 64  # attacked at once
-
-
-class Part(NamedTuple):
-    """Inputs that one tensor holds.
-
-    Attributes:
-        indices: int64 (rows,), which inputs they are.
-        victim: the network over these rows.
-        raw: (rows, ...).
-    """
-
-    indices: Tensor
-    victim: Victim
-    raw: Tensor
+from . import attacked_parts
+from .attacked_answers import Answering, AttackedAnswers, Said
+from .attacked_parts import ROWS, Part
 
 
 @dataclass(frozen=True)
-class Numbers(Attackable):
+class Numbers(Answering):
     """Inputs of real numbers, in one part or several; each input is in one of them.
 
     Class attributes:
@@ -53,27 +37,13 @@ class Numbers(Attackable):
         """``changed`` as a file can hold it, each change rounded towards none; None of inputs that no file holds."""
         return None
 
-    def input(self, part: Part, values: Tensor, row: int) -> Tensor:
-        """One input of ``values``, which are of the shape of ``part.raw``."""
-        return values[row]
-
     def attacked(self, attack: Attack, target: int | None, seed: int, console: Console) -> AttackedNumbers:
         parts = self.parts
         answers = self._said([part.raw for part in parts])
         labels = answers.label if self.labels is None else self.labels
-        changed = []
-        with console.progress("attack", len(labels), "input") as progress:
-            for part in parts:
-                found = [part.raw[:0].float()]
-                for rows in torch.arange(len(part.raw)).split(ROWS):
-                    own = labels[part.indices[rows]].to(part.raw.device)
-                    found.append(attack(part.victim.rows(rows), part.raw[rows], own, target))
-                    progress.advance(len(rows))
-                changed.append(torch.cat(found))
-        noisy = [
-            noise_as_long(part.victim, new, part.raw, derive(seed, number))
-            for number, (part, new) in enumerate(zip(parts, changed))
-        ]
+        own = [labels[part.indices].to(part.raw.device) for part in parts]
+        changed = attacked_parts.attacked(parts, attack, own, target, console)
+        noisy = attacked_parts.noisy(parts, changed, seed)
         rounded = [self.rounded(new, part.raw) for part, new in zip(parts, changed)]
         return self.result(
             inputs=self,
@@ -82,10 +52,10 @@ class Numbers(Attackable):
             answers=answers,
             answers_after=self._said(changed),
             answers_of_noise=self._said(noisy),
-            curve=self._curve(labels, attack) if attack.bounded and target is None else None,
-            raw=self._inputs([part.raw for part in parts]),
-            changed=self._inputs(changed),
-            noisy=self._inputs(noisy),
+            curve=self._curve(own, attack) if attack.bounded and target is None else None,
+            raw=attacked_parts.each(parts, [part.raw for part in parts]),
+            changed=attacked_parts.each(parts, changed),
+            noisy=attacked_parts.each(parts, noisy),
             answers_rounded=self._said([each for each in rounded if each is not None]) if None not in rounded else None,
             **self.more(labels),
         )
@@ -103,28 +73,17 @@ class Numbers(Attackable):
                 probabilities[part.indices[rows]] = found.float().cpu()
         return Said.of(probabilities)
 
-    def _inputs(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """Each input by itself, in their order, on the CPU."""
-        placed = {
-            int(index): self.input(part, given, row).cpu()
-            for part, given in zip(self.parts, values)
-            for row, index in enumerate(part.indices)
-        }
-        return [placed[index] for index in range(len(placed))]
-
-    def _curve(self, labels: Tensor, attack: Attack) -> Robustness:
-        epsilon = float(attack.arguments["epsilon"]) or float(self.options.get("epsilon", 8.0))
-        strengths = [0, epsilon / 4, epsilon / 2, epsilon, 2 * epsilon]
-        accuracy = torch.zeros(len(strengths), dtype=torch.float64)
-        for part in self.parts:
-            own = labels[part.indices].to(part.raw.device)
+    def _curve(self, labels: Sequence[Tensor], attack: Attack) -> Robustness:
+        strengths = attacked_parts.strengths(attack, float(self.options.get("epsilon", 8.0)))
+        accuracy, count = torch.zeros(len(strengths), dtype=torch.float64), sum(map(len, labels))
+        for part, own in zip(self.parts, labels):
             curve = robustness_curve(part.victim, part.raw, own, attack, strengths)
-            accuracy += curve.accuracy * len(own) / len(labels)
+            accuracy += curve.accuracy * len(own) / count
         return Robustness(torch.tensor(strengths, dtype=torch.float64), accuracy)
 
 
 @dataclass(frozen=True)
-class AttackedNumbers(Attacked):
+class AttackedNumbers(AttackedAnswers):
     """What became of each input of real numbers.
 
     Attributes:

@@ -15,7 +15,8 @@ from ..explain.attacks.victim import Victim
 from ..functional.spread import spread_over
 from ..render.page import Page
 from ..render.pictures import picture_grid
-from .attacked_numbers import AttackedNumbers, Numbers, Part
+from .attacked_numbers import AttackedNumbers, Numbers
+from .attacked_parts import Part
 from .classifier import TrainedClassifier
 
 MOVED, REACH = 200, 2  # images that are moved, and by how many pixels
@@ -90,7 +91,7 @@ class Pictures(Numbers):
         """What a classifier offers of ``raw`` (count, ...)."""
         raw = raw.to(trained.device)
         part = Part(torch.arange(len(raw)), victim_of(trained, raw), raw)
-        return cls(trained.classes, split, names, labels, [part])
+        return cls(split, names, trained.classes, labels, [part])
 
     def rounded(self, changed: Tensor, raw: Tensor) -> Tensor | None:
         return whole_pixels(changed, raw) if raw.dtype == torch.uint8 else None

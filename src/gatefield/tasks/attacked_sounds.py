@@ -22,7 +22,8 @@ from ..models.model import Model
 from ..render.page import Page
 from ..render.spectrogram import sounds_side_by_side
 from ..training.objective import Objective
-from .attacked_numbers import ROWS, AttackedNumbers, Numbers, Part
+from .attacked_numbers import AttackedNumbers, Numbers
+from .attacked_parts import ROWS, Part
 from .sound_sections import BANDS
 
 STEP = 2.0**-15  # of the samples of a file of 16 bits
@@ -117,15 +118,10 @@ class Sounds(Numbers):
             victim = RaggedVictim(model, prepare, lengths, objective, (-loudest, loudest))
             parts.append(Part(indices, victim, raw.to(model.device)))
         names = [each.place for each in recordings]
-        return cls(classes, split, names, labels, parts, rate, options={"epsilon": EPSILON})
+        return cls(split, names, classes, labels, parts, rate, options={"epsilon": EPSILON})
 
     def rounded(self, changed: Tensor, raw: Tensor) -> Tensor:
         return raw + ((changed - raw) / STEP).trunc() * STEP
-
-    def input(self, part: Part, values: Tensor, row: int) -> Tensor:
-        victim = part.victim
-        assert isinstance(victim, RaggedVictim)
-        return values[row, : int(victim.lengths[row])]
 
 
 def _frames(features: SoundFeatures, device: torch.device, raw: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from ..render.page import Page
 from ..render.robustness import robustness_figure
 from ..render.token_strip import token_strip
 from ..training.objective import Objective
-from .attackable import Attackable, Attacked, Said
+from .attacked_answers import Answering, AttackedAnswers, Said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ SHOWN, LISTED = 8, 30
 
 
 @dataclass(frozen=True)
-class AttackedTexts(Attacked):
+class AttackedTexts(AttackedAnswers):
     """What became of each text.
 
     Attributes:
@@ -72,8 +72,9 @@ class AttackedTexts(Attacked):
         mean = self.mean_replacements
         return {} if mean is None else {"words replaced where an answer changed": f"{mean:.2f}"}
 
-    def robustness(self) -> tuple[Figure, str]:
-        assert self.curve is not None
+    def robustness(self) -> tuple[Figure, str] | None:
+        if self.curve is None:
+            return None
         chance = None if self.chance is None else self.chance.accuracy
         figure = robustness_figure(*self.curve, "words replaced, at most", chance)
         return figure, "After so many replacements; random ones are as many in each text as the attack needed."
@@ -105,7 +106,7 @@ class AttackedTexts(Attacked):
 
 
 @dataclass(frozen=True)
-class Texts(Attackable):
+class Texts(Answering):
     """Texts as rows of symbols.
 
     Attributes:
@@ -140,7 +141,7 @@ class Texts(Attackable):
         writable = torch.tensor([not vocabulary.is_special(number) for number in range(len(vocabulary))])
         victim = SymbolVictim(model, writable.to(model.device), objective)
         words = [codec.tokenizer.tokens(text.text) for text in texts]
-        return cls(classes, split, [text.place for text in texts], labels, victim, words, vocabulary)
+        return cls(split, [text.place for text in texts], classes, labels, victim, words, vocabulary)
 
     def attacked(self, attack: SymbolAttack, target: int | None, seed: int, console: Console) -> AttackedTexts:
         victim, count = self.victim, len(self.words)

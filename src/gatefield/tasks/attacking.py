@@ -9,7 +9,7 @@ from typing import Any
 from ..core.configurable import Configurable, Spec
 from ..core.console import Console
 from ..core.discovery import family
-from ..core.errors import ArgumentError, InputError, suggest
+from ..core.errors import ArgumentError, InputError
 from ..explain.attacks.attack import Attack
 from ..explain.attacks.symbol_attack import SymbolAttack
 from .attackable import Attackable, Attacked
@@ -45,10 +45,8 @@ def attack(
     """
     asked = _asked(method)
     offered = attackable(run.task, files, count)
-    if target is not None and target not in offered.classes:
-        raise InputError(f"the network knows no class '{target}'", hint=suggest(target, offered.classes))
+    wanted = None if target is None else offered.wanted(target)
     chosen = _chosen(offered, asked, epsilon)
-    wanted = None if target is None else list(offered.classes).index(target)
     return offered.attacked(chosen, wanted, run.session.seed, console or run.session.console)
 
 
@@ -80,11 +78,11 @@ def _asked(method: str | Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _chosen(offered: Attackable, asked: dict[str, Any], epsilon: float | None) -> Configurable:
     """The attack that is ``asked`` for, with the budget ``epsilon``; what neither says is as it suits the inputs."""
-    name, attacks = asked.setdefault("name", offered.method), family(offered.attacks)
-    if name not in attacks.names:
+    name, able = asked.setdefault("name", offered.method), {each.name: each for each in offered.able()}
+    if name not in able:
         message = f"the attack '{name}' cannot change {offered.noun}"
-        raise InputError(message, hint=f"choose one of: {', '.join(attacks.names)}")
-    known = attacks.find(name).cls.signature()
+        raise InputError(message, hint=f"choose one of: {', '.join(able)}")
+    known = able[name].signature()
     if epsilon is not None:
         if "epsilon" in asked:
             raise ArgumentError("epsilon is given twice", hint="keep one of the two", path=("epsilon",))
@@ -100,7 +98,7 @@ def _chosen(offered: Attackable, asked: dict[str, Any], epsilon: float | None) -
 
 
 def _without_epsilon(offered: Attackable, name: str) -> ArgumentError:
-    bounded = [each.name for each in family(offered.attacks).classes if "epsilon" in each.signature()]
+    bounded = [each.name for each in offered.able() if "epsilon" in each.signature()]
     if bounded:
         message = f"the attack '{name}' looks for the smallest change: it has no epsilon"
         return ArgumentError(message, hint=f"leave epsilon out, or choose of: {', '.join(bounded)}", path=("epsilon",))

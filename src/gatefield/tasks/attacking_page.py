@@ -9,36 +9,16 @@ from .run import Run
 
 def describe(attacked: Attacked) -> str:
     """The result as a person reads it."""
-    content, inputs = attacked.to_dict(), attacked.inputs
-    lines = []
-    if inputs.split is not None:
-        before, after = content["accuracy"], content["accuracy_attacked"]
-        what = f"{attacked.title()} on {content['count']} {inputs.split} {inputs.noun}"
-        lines.append(f"{what}: accuracy {before:.2%} -> {after:.2%}")
-        lines.append(f"with {attacked.noise} instead: {content['accuracy_of_noise']:.2%}")
-    else:
-        lines += [
-            f"{row['input']}: {row['label']} ({row['probability']:.1%}) -> "
-            f"{row['attacked']} ({row['attacked_probability']:.1%})"
-            for row in content["inputs"]
-        ]
-    lines += [f"{name}: {value}" for name, value in attacked.facts().items()]
-    return "\n".join(lines)
+    return "\n".join([*attacked.sentences(), *(f"{name}: {value}" for name, value in attacked.facts().items())])
 
 
 def page(run: Run, attacked: Attacked) -> Page:
     """The result on a page: figures, the curve over the budget, and inputs before and after."""
-    content, inputs = attacked.to_dict(), attacked.inputs
+    inputs = attacked.inputs
     made = Page(f"{attacked.title()} against {run.folder.path.name}", inputs.note)
-    facts: dict[str, object] = {inputs.noun: content["count"]}
-    if inputs.split is None:
-        facts["answers changed"] = f"{content['changed_answers']:.1%}"
-    else:
-        facts |= {"accuracy": f"{content['accuracy']:.2%}", "attacked": f"{content['accuracy_attacked']:.2%}"}
-        facts[attacked.noise] = f"{content['accuracy_of_noise']:.2%}"
-    made.facts(facts | attacked.facts())
-    if attacked.curve is not None and inputs.split is not None:
-        made.heading("Accuracy by budget")
-        made.figure(*attacked.robustness(), "accuracy falls as the budget grows")
+    made.facts({inputs.noun: len(inputs.names), **attacked.headline(), **attacked.facts()})
+    if (robustness := attacked.robustness()) is not None and inputs.split is not None:
+        made.heading(f"{attacked.measure.capitalize()} by budget")
+        made.figure(*robustness, f"{attacked.measure} as the budget grows")
     attacked.illustrate(made)
     return made

@@ -22,12 +22,14 @@ class Attack(Configurable):
     Class attributes:
         targeted: it can be told which class the network shall answer.
         bounded: it keeps to an ``epsilon``; else it looks for the smallest change that does.
+        by_loss: it needs no more of a network than the gradient of a loss: what the outputs are is all one to it.
     """
 
     kind: ClassVar[str] = "attack"
     package: ClassVar[str] = "gatefield.explain.attacks"
     targeted: ClassVar[bool] = False
     bounded: ClassVar[bool] = False
+    by_loss: ClassVar[bool] = False
 
     def __call__(self, victim: Victim, raw: Tensor, labels: Tensor, target: int | Tensor | None = None) -> Tensor:
         """The changed inputs, float32, within the victim's bounds.
@@ -43,14 +45,13 @@ class Attack(Configurable):
             InputError: values out of bounds, or a network without true gradients.
         """
         x = _within(victim, raw)
-        classes = victim.rows(torch.arange(len(x[:1]))).outputs(x[:1]).shape[-1]
-        labels = checked_classes(labels, len(x), classes, x, "labels")
+        labels = victim.checked(labels, x, "labels")
         if target is None:
             return self._perturbed(victim, x, labels, None)
         if not self.targeted:
             message = f"the attack '{self.name}' cannot be told what the network shall answer"
             raise ArgumentError(message, hint="leave the target out, or choose minimum-norm or pgd", path=("target",))
-        return self._perturbed(victim, x, labels, checked_classes(target, len(x), classes, x, "target"))
+        return self._perturbed(victim, x, labels, victim.checked(target, x, "target"))
 
     def _perturbed(self, victim: Victim, x: Tensor, labels: Tensor, target: Tensor | None) -> Tensor:
         raise NotImplementedError
@@ -82,21 +83,3 @@ def _within(victim: Victim, raw: Tensor) -> Tensor:
     if not torch.equal(victim.inside(x), x):
         raise InputError("there are values behind the end of a row", hint="fill rows up with zeros")
     return x
-
-
-def checked_classes(given: int | Tensor, rows: int, classes: int, like: Tensor, name: str) -> Tensor:
-    """``given`` as classes (rows,), int64, on the device of ``like``; one for all is repeated.
-
-    Raises:
-        ArgumentError: other numbers than classes, or another number of them; ``name`` is what they are called.
-    """
-    values = torch.as_tensor(given, device=like.device)
-    values = values.expand(rows) if values.dim() == 0 else values
-    if values.shape != (rows,) or values.is_floating_point() or values.dtype == torch.bool:
-        message = f"{name} of {values.dtype} {tuple(values.shape)} for {rows} rows".replace("torch.", "")
-        raise ArgumentError(message, hint="give one whole number for each row", path=(name,))
-    if rows and not 0 <= int(values.min()) <= int(values.max()) < classes:
-        wrong = int(values[(values < 0) | (values >= classes)][0])
-        hint = f"give whole numbers from 0 to {classes - 1}"
-        raise ArgumentError(f"there is no class {wrong} among {classes}", hint=hint, path=(name,))
-    return values.long()

@@ -23,6 +23,7 @@ class FGSM(Attack):
     reference = "goodfellow2015, kurakin2017"
     targeted = True
     bounded = True
+    by_loss = True
 
     def __init__(self, epsilon: NonNegativeFloat = 8.0) -> None:
         self.epsilon = epsilon

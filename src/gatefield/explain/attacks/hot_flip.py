@@ -43,12 +43,12 @@ class HotFlip(SymbolAttack):
         wanted = labels if target is None else target
         positions = symbols.new_full((len(symbols), self.replacements), -1)
         written, changed = torch.zeros_like(positions), symbols.clone()
-        free = torch.arange(symbols.shape[1], device=symbols.device) < lengths.to(symbols.device)[:, None]
+        free = victim.free(symbols, lengths)
         rows = free.any(1).nonzero().flatten()
         for number in range(self.replacements):
             if len(rows):
-                reached = victim.predictions(changed[rows], lengths[rows.to(lengths.device)]) == wanted[rows]
-                rows = rows[reached if target is None else ~reached]
+                told = None if target is None else target[rows]
+                rows = rows[~victim.done(changed[rows], lengths[rows.to(lengths.device)], labels[rows], told)]
             if not len(rows):
                 break
             gradient = victim.loss_gradient(changed[rows], lengths[rows.to(lengths.device)], wanted[rows])

@@ -40,6 +40,7 @@ class PGD(Attack):
     reference = "madry2018"
     targeted = True
     bounded = True
+    by_loss = True
 
     def __init__(
         self,

@@ -52,3 +52,7 @@ class RaggedVictim(Victim):
         """The victim of the rows ``which`` alone."""
         lengths = self.lengths[which.to(self.lengths.device)]
         return RaggedVictim(self.model, self._prepare_rows, lengths, self.criterion, self.bounds)
+
+    def row(self, values: Tensor, row: int) -> Tensor:
+        """One row of ``values`` up to its end."""
+        return values[row, : int(self.lengths[row])]

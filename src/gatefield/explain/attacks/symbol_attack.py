@@ -10,7 +10,6 @@ from torch import Tensor
 from ...core.configurable import Configurable
 from ...core.errors import ArgumentError
 from ...core.seeding import generator
-from .attack import checked_classes
 from .symbol_victim import SymbolVictim
 
 
@@ -72,10 +71,9 @@ class SymbolAttack(Configurable):
         if lengths.shape != (len(symbols),) or (len(symbols) and int(lengths.max()) > symbols.shape[1]):
             message = f"lengths {lengths.tolist()} of symbols of shape {tuple(symbols.shape)}"
             raise ArgumentError(message, hint="give one for each row, up to its end", path=("lengths",))
-        classes = victim.outputs(symbols[:1], lengths[:1]).shape[-1]
-        labels = checked_classes(labels, len(symbols), classes, symbols, "labels")
+        labels = victim.checked(labels, symbols, lengths, "labels")
         if target is not None:
-            target = checked_classes(target, len(symbols), classes, symbols, "target")
+            target = victim.checked(target, symbols, lengths, "target")
         return self._replacements(victim, symbols, lengths, labels, target)
 
     def _replacements(
@@ -91,8 +89,10 @@ def random_replacements(
     random = generator(seed, "replacements")
     positions, written = torch.full_like(like.positions, -1), torch.zeros_like(like.symbols)
     writable = victim.writable.nonzero().flatten().cpu()
-    for row, (count, length) in enumerate(zip(like.count.tolist(), lengths.tolist())):
-        for number, step in enumerate(torch.randperm(length, generator=random)[:count].tolist()):
+    free = victim.free(symbols, lengths).cpu()
+    for row, count in enumerate(like.count.tolist()):
+        steps = free[row].nonzero().flatten()
+        for number, step in enumerate(steps[torch.randperm(len(steps), generator=random)[:count]].tolist()):
             others = writable[writable != int(symbols[row, step])]
             if len(others):
                 positions[row, number] = step

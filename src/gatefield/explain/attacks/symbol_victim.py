@@ -12,7 +12,7 @@ from ...core.errors import ArgumentError, InputError
 from ...functional.layer_outputs import evaluating
 from ..scores import embedding
 from ..true_gradients import true_gradients
-from .victim import Criterion, Softmax
+from .victim import Criterion, Softmax, checked_classes
 
 
 class SymbolVictim:
@@ -47,6 +47,24 @@ class SymbolVictim:
     def predictions(self, symbols: Tensor, lengths: Tensor) -> Tensor:
         """The likeliest class of each row, int64."""
         return self.probabilities(symbols, lengths).argmax(-1)
+
+    def free(self, symbols: Tensor, lengths: Tensor) -> Tensor:
+        """Which steps may be written anew, bool (rows, longest): here all of each row."""
+        return torch.arange(symbols.shape[1], device=symbols.device) < lengths.to(symbols.device)[:, None]
+
+    def done(self, symbols: Tensor, lengths: Tensor, labels: Tensor, target: Tensor | None) -> Tensor:
+        """Which rows are answered as an attack wants it, bool (rows,): wrongly, or with the target."""
+        answers = self.predictions(symbols, lengths)
+        return answers != labels if target is None else answers == target
+
+    def checked(self, wanted: int | Tensor, symbols: Tensor, lengths: Tensor, name: str) -> Tensor:
+        """What each row of ``symbols`` is to be answered, (rows,); here a class.
+
+        Raises:
+            ArgumentError: other numbers than classes, or another number of them; ``name`` is what they are called.
+        """
+        classes = self.outputs(symbols[:1], lengths[:1]).shape[-1]
+        return checked_classes(wanted, len(symbols), classes, symbols, name)
 
     @functools.cached_property
     def vectors(self) -> Tensor:

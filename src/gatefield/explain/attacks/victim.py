@@ -110,3 +110,34 @@ class Victim:
     def rows(self, which: Tensor) -> Victim:
         """The victim as it stands to the rows ``which``, int64; here it knows none."""
         return self
+
+    def row(self, values: Tensor, row: int) -> Tensor:
+        """What there is of one row of ``values``, which are of the shape of raw inputs."""
+        return values[row]
+
+    def checked(self, wanted: int | Tensor, raw: Tensor, name: str) -> Tensor:
+        """What each row of ``raw`` is to be answered, (rows,); here a class.
+
+        Raises:
+            ArgumentError: other numbers than classes, or another number of them; ``name`` is what they are called.
+        """
+        classes = self.rows(torch.arange(len(raw[:1]))).outputs(raw[:1]).shape[-1]
+        return checked_classes(wanted, len(raw), classes, raw, name)
+
+
+def checked_classes(given: int | Tensor, rows: int, classes: int, like: Tensor, name: str) -> Tensor:
+    """``given`` as classes (rows,), int64, on the device of ``like``; one for all is repeated.
+
+    Raises:
+        ArgumentError: other numbers than classes, or another number of them; ``name`` is what they are called.
+    """
+    values = torch.as_tensor(given, device=like.device)
+    values = values.expand(rows) if values.dim() == 0 else values
+    if values.shape != (rows,) or values.is_floating_point() or values.dtype == torch.bool:
+        message = f"{name} of {values.dtype} {tuple(values.shape)} for {rows} rows".replace("torch.", "")
+        raise ArgumentError(message, hint="give one whole number for each row", path=(name,))
+    if rows and not 0 <= int(values.min()) <= int(values.max()) < classes:
+        wrong = int(values[(values < 0) | (values >= classes)][0])
+        hint = f"give whole numbers from 0 to {classes - 1}"
+        raise ArgumentError(f"there is no class {wrong} among {classes}", hint=hint, path=(name,))
+    return values.long()
