@@ -6,7 +6,10 @@
 
 Contestants run in turn in one process; what counts is the ratio within a round, its median over the rounds. Sizes are
 (time, batch, input, hidden). Training is forward, sum of the outputs, backward to all parameters; inference is forward
-without gradients. Before anything is timed, every cell is compared with its slow loop, outputs and gradients.
+without gradients. Beside each pair stands what the layer of torch multiplies, and nothing else, made by torch.mm in
+products as large as they can be, of all steps at once: no program whose products are no faster than those, and a step
+has to wait for the one before, can take less. Before anything is timed, every cell is compared with its slow loop,
+outputs and gradients.
 
 Exit status: 0 measured and within every limit, 1 a comparison failed before measuring or a limit was missed.
 """
@@ -99,6 +102,7 @@ CELLS: dict[str, Contestant] = {
     "layer-norm-lstm": Contestant(LayerNormLSTM, nn.LSTM, 1.2, 1.5),
 }
 FIRST_USE = 0.150
+ALONE = "its products alone"
 
 
 class Mismatch(Exception):
@@ -144,6 +148,23 @@ def inference(layer: nn.Module, x: Tensor) -> Callable[[], None]:
     return once
 
 
+def products(peer: nn.RNNBase, x: Tensor, trains: bool) -> Callable[[], None]:
+    """What a layer multiplies in all steps, x W^T and h U^T; in training also d U, d^T x and d^T h."""
+    W, U = peer.weight_ih_l0.detach(), peer.weight_hh_l0.detach()  # type: ignore[union-attr]
+    rows = x.flatten(0, 1)
+    h, d = torch.randn(len(rows), U.shape[1]), torch.randn(len(rows), U.shape[0])
+    pairs = [(rows, W.t()), (h, U.t())]
+    if trains:
+        pairs += [(d, U), (d.t(), rows), (d.t(), h)]
+    outputs = [torch.empty(len(a), b.shape[1]) for a, b in pairs]
+
+    def once() -> None:
+        for (a, b), output in zip(pairs, outputs):
+            torch.mm(a, b, out=output)
+
+    return once
+
+
 def often(work: Callable[[], None], seconds: float = 0.02) -> int:
     """How often ``work`` fits into so many seconds, at least once: one timing shall be no matter of luck."""
     work()
@@ -160,11 +181,12 @@ def times(work: Callable[[], None], count: int) -> Callable[[], None]:
     return several
 
 
-def measure(size: Size, names: Sequence[str], rounds: int, console: Console) -> list[Verdict]:
-    """Each cell against its peer, both in training and in inference, one pair at a time."""
+def measure(size: Size, names: Sequence[str], rounds: int, console: Console) -> tuple[list[Verdict], dict[str, float]]:
+    """Each cell against its peer, both in training and in inference, one pair at a time; and the peer's products."""
     steps, batch, inputs, hidden = size
     x = torch.randn(batch, steps, inputs)
-    verdicts = []
+    verdicts: list[Verdict] = []
+    floors: dict[str, float] = {}
     for name in names:
         contestant = CELLS[name]
         mine, peer = Recurrent(contestant.make(inputs, hidden)), contestant.peer(inputs, hidden, batch_first=True)
@@ -172,13 +194,15 @@ def measure(size: Size, names: Sequence[str], rounds: int, console: Console) -> 
             ("training", training, contestant.training),
             ("inference", inference, contestant.inference),
         ):
-            pair = {f"{name} {mode} {size}": work(mine, x), f"nn.{contestant.peer.__name__}": work(peer, x)}
-            count = max(often(once) for once in pair.values())
-            timings = alternate({key: times(once, count) for key, once in pair.items()}, rounds)
-            own, other = pair
+            own, other = f"{name} {mode} {size}", f"nn.{contestant.peer.__name__}"
+            contestants = {own: work(mine, x), other: work(peer, x), ALONE: products(peer, x, mode == "training")}
+            count = max(often(once) for once in (contestants[own], contestants[other]))
+            timings = alternate({key: times(once, count) for key, once in contestants.items()}, rounds)
             verdicts += judge([Limit(own, other, most)], timings, counts=True)
-            console.say(str(verdicts[-1]))
-    return verdicts
+            floor = timings.ratio(ALONE, other).median
+            console.say(f"{verdicts[-1]}  ({ALONE}: {floor:.3f})")
+            floors[own] = floor
+    return verdicts, floors
 
 
 def convolutional(rounds: int) -> list[Verdict]:
@@ -258,7 +282,12 @@ def main() -> int:
     path = Recurrent(LSTM(8, 8)).fast_path(torch.zeros(1, 1, 8))
     console.say(f"path: {path}; {torch.get_num_threads()} threads")
     first = first_use()
-    verdicts = [v for k in options.sizes for v in measure(SIZES[k], options.cells, options.rounds, console)]
+    verdicts: list[Verdict] = []
+    floors: dict[str, float] = {}
+    for k in options.sizes:
+        measured, beside = measure(SIZES[k], options.cells, options.rounds, console)
+        verdicts += measured
+        floors |= beside
     verdicts += convolutional(options.rounds)
     console.say(str(verdicts[-1]))
     memory = peak_memory()
@@ -267,9 +296,12 @@ def main() -> int:
         f"peak memory in training, (100, 64, 512, 512): {memory['mine']:.0f} MiB, nn.LSTM {memory['nn.LSTM']:.0f} MiB",
     ]
     if options.json:
-        console.json({"bench": "recurrent", "verdicts": [dataclasses.asdict(v) for v in verdicts], "facts": facts})
+        rows = [dataclasses.asdict(v) | {"products_alone": floors.get(v.limit.mine)} for v in verdicts]
+        console.json({"bench": "recurrent", "verdicts": rows, "facts": facts})
     else:
-        console.result("\n".join([*map(str, verdicts), *facts]))
+        beside = {v: floors.get(v.limit.mine) for v in verdicts}
+        lines = [f"{v}" if floor is None else f"{v}  ({ALONE}: {floor:.3f})" for v, floor in beside.items()]
+        console.result("\n".join([*lines, *facts]))
     missed = [v for v in verdicts if v.passed is False]
     return int(bool(missed) or first > FIRST_USE or memory["mine"] > memory["nn.LSTM"])
 

@@ -15,13 +15,14 @@ from torch.nn import functional as F
 from traced_cells import FAST, TORCH_ONLY, Frames, Normalized, Peephole, assert_same, results, sample
 
 from gatefield.core.native_library import supported
-from gatefield.recurrent import LSTM, Recurrent, native
+from gatefield.recurrent import LSTM, PeepholeLSTM, Recurrent, native
 from gatefield.recurrent.decompositions import DECOMPOSITIONS
 from gatefield.recurrent.engine import choose, fast_scan
 from gatefield.recurrent.fusion import RULES
 from gatefield.recurrent.memory import SMALLEST, Pool, empty
 from gatefield.recurrent.operations import BINARY, UNARY, WITH_NUMBER
 from gatefield.recurrent.plan import plan_for, tensors_of
+from gatefield.recurrent.rounded_products import rounded
 from gatefield.recurrent.scan import scan
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C++ compiler")
@@ -38,12 +39,26 @@ def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     return request.param
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_matmul(level: str, dtype: torch.dtype) -> None:
+def test_rounded_matmul(level: str) -> None:
     for m, n, k in itertools.product((1, 7, 65), (1, 33, 70), (0, 1, 255, 300)):
-        a, b = torch.randn(k, m, dtype=dtype).t(), torch.randn(k, n, dtype=dtype)
+        a, b = rounded(torch.randn(k, m)).t(), rounded(torch.randn(k, n))
         for left, right in ((a, b), (a.contiguous(), b.t().contiguous().t()), (a[:, ::2], b[::2])):
-            torch.testing.assert_close(native.matmul(left, right), left @ right, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(native.rounded_matmul(left, right), left @ right, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_input_is_read_where_it_lies(level: str, dtype: torch.dtype) -> None:
+    """Batch first, part of wider rows, or with other gaps: the result is that of a copy in the loop's order."""
+    for T, B, n in ((9, 3, 20), (17, 5, 1), (3, 1, 33)):
+        cell = PeepholeLSTM(n, 7).to(dtype)
+        wide = torch.randn(B, T, 2 * n, dtype=dtype)
+        state = cell.initial_state(B, (n,), dtype, wide.device)
+        for given in (wide[..., :n], wide[..., ::2], wide[..., n:].contiguous(), wide[..., :1].expand(B, T, n)):
+            x = given.transpose(0, 1)
+            with torch.no_grad():
+                found, copied = fast_scan(cell, x, state), fast_scan(cell, x.contiguous(), state)
+            for a, b in zip(found[0] + found[1], copied[0] + copied[1], strict=True):
+                torch.testing.assert_close(a, b, rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14)
 
 
 @pytest.mark.parametrize("kind", [k for k in FAST if k not in TORCH_ONLY])
@@ -156,7 +171,10 @@ def on_threads(count: int, work: Callable[[], list[Tensor]]) -> list[Tensor]:
 @pytest.mark.parametrize("rounded", [False, True])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_threads_share_the_columns_of_large_products(batch: int, rounded: bool) -> None:
-    """Too few rows for every thread: each has its part of the weights, and every number is made as by one alone."""
+    """Too few rows for every thread: each has its part of the weights, and every number is made as by one alone.
+
+    Not so gradients of weights: torch makes these, and may add up in another order.
+    """
     layer = Recurrent(LSTM(40, 300), bfloat16_products=rounded)
     x = torch.randn(batch, 11, 40, requires_grad=True)
 
@@ -175,8 +193,11 @@ def test_threads_share_the_columns_of_large_products(batch: int, rounded: bool) 
     for work in (derivatives, streamed):
         alone = on_threads(1, work)
         for threads in (2, 3, 5):
-            for mine, other in zip(on_threads(threads, work), alone, strict=True):
-                assert torch.equal(mine, other)
+            for k, (mine, other) in enumerate(zip(on_threads(threads, work), alone, strict=True)):
+                if work is derivatives and k:
+                    torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5)
+                else:
+                    assert torch.equal(mine, other)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

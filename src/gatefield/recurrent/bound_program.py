@@ -98,8 +98,13 @@ class Bound:
     def _passes(self, buffer: Buffer) -> bool:
         return buffer.kind in IN_TURN and buffer.key in self._passing
 
-    def _lay_out(self, batch: int, ahead: int, d_strides: Strides, strides: Strides) -> Layout:
-        """The layout for a batch; the strides are those of the gradients from outside, and of the weights."""
+    def _lay_out(self, batch: int, ahead: int, views: Strides, strides: Strides) -> Layout:
+        """The layout for a batch; ``strides`` are those of the weights.
+
+        Args:
+            views: of each tensor that has strides of its own, the buffer's number, then its strides: from one step, row
+                and number to the next.
+        """
         program = self.program
         table = np.zeros(len(self.buffers), native.OPERAND)
         begins = [0] * (len(self.buffers) + len(program.weights))
@@ -125,11 +130,10 @@ class Bound:
             weights[k] = described(matrix, stride)
         operands = np.concatenate([table, np.zeros(len(program.weights), native.OPERAND)])[self._buffer_of]
         operands["base"], operands["offset"], operands["column"] = self._buffer_of, self._offset, self._column
-        given = [k for k, kind, _ in self._outside if kind == "d_states"]
-        for k, (step, row, *column) in zip(given, d_strides):
+        for k, step, row, column in views:
             mine = self._buffer_of == k
-            operands["step"][mine], operands["row"][mine] = step, row
-            operands["column"][mine] = column[0] if self.buffers[k].width > 1 else 1
+            operands["step"][mine], operands["row"][mine], operands["place"][mine] = step, row, native.TIME
+            operands["column"][mine] = column if self.buffers[k].width > 1 else 1
         sequence = native.Sequence(
             instructions=program.instructions.ctypes.data, count=len(program.instructions),
             resting=self._resting.ctypes.data, resting_count=len(self._resting),
@@ -163,7 +167,7 @@ class Bound:
         key = (
             batch,
             min(STEPS_AHEAD, steps),
-            tuple([t.stride() for t, (_, kind, _) in zip(outside, self._outside) if kind == "d_states"]),
+            tuple([(k, *t.stride()) for t, (k, kind, _) in zip(outside, self._outside) if _is_view(t, kind)]),
             tuple([t.stride() for t in weights]),
         )
         layout = self._layouts.get(key)
@@ -212,7 +216,9 @@ def _tensor(
     d_states: Sequence[Tensor | None],
 ) -> Tensor:
     """The tensor that a place means in this call."""
-    if kind == "fixed" or kind == "stream":
+    if kind == "stream":
+        return _in_rows(values[key])
+    if kind == "fixed":
         return values[key].contiguous()
     if kind == "state" or kind == "new":
         return states[key]
@@ -222,6 +228,19 @@ def _tensor(
     assert d is not None
     d = d.flatten(2)
     return d if d.stride(2) in (0, 1) else d.contiguous()
+
+
+def _in_rows(values: Tensor) -> Tensor:
+    """``values`` (total, ...), or as (steps, batch, numbers) where they lie otherwise, in rows without gaps."""
+    if values.is_contiguous():
+        return values
+    flat = values.flatten(2)
+    return flat if flat.stride(2) == 1 else values.contiguous()
+
+
+def _is_view(tensor: Tensor, kind: Kind) -> bool:
+    """Whether strides say where the numbers of a step and row lie."""
+    return kind == "d_states" or (kind == "stream" and not tensor.is_contiguous())
 
 
 def packed_size(weights: Matrix | Kernel, dtype: torch.dtype) -> int:

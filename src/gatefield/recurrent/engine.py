@@ -70,8 +70,9 @@ class _Scan(torch.autograd.Function):
         ctx.plan, ctx.rows, ctx.wanted, ctx.count = plan, rows, wanted, len(plan.program.trace.parameters)
         ctx.set_materialize_grads(False)
         parameters, x, state = _parted(tensors, ctx.count)
-        states, residuals = plan.program.forward(rows, parameters, rows.pack(x), state)
-        ctx.save_for_backward(*tensors, *states, *residuals)
+        packed = rows.pack(x)
+        states, residuals = plan.program.forward(rows, parameters, packed, state)
+        ctx.save_for_backward(*tensors, packed, *states, *residuals)
         # the last state has memory of its own, so that who keeps it does not keep all of them
         return *[states[k][1:] for k in wanted], *[s[-1].clone() for s in states]
 
@@ -83,12 +84,11 @@ class _Scan(torch.autograd.Function):
             d_states[k] = d
         d_final = gradients[len(ctx.wanted) :]
         saved = ctx.saved_tensors
-        inputs, rest = saved[: ctx.count + 1 + size], saved[ctx.count + 1 + size :]
+        inputs, (packed, *rest) = saved[: ctx.count + 1 + size], saved[ctx.count + 1 + size :]
         if torch.is_grad_enabled():
             return None, None, None, *_differentiable(plan, rows, inputs, (*d_states, *d_final))
-        parameters, x, _ = _parted(inputs, ctx.count)
         states, residuals = rest[:size], rest[size:]
-        found = plan.program.backward(rows, parameters, rows.pack(x), states, residuals, d_states, d_final)
+        found = plan.program.backward(rows, inputs[: ctx.count], packed, states, residuals, d_states, d_final)
         d_x = found[ctx.count]
         if d_x is not None:
             found[ctx.count] = rows.unpack(d_x)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from . import native
 from .bound_program import Bound
 from .fusion import fuse
 from .graphs import aten
@@ -54,7 +53,7 @@ class NativeProgram:
         self._saved = [_row_shape(n) for n in self.phases.saved]
         if trace.d_new:
             after = self.phases.after()
-            self._after, self._after_reads = after.compile({aten.mm.default: native.matmul}), set(after.inputs)
+            self._after, self._after_reads = after.compile(), set(after.inputs)
             self._bound_backward((True,) * len(trace.state))
 
     # ---------------------------------------------------------------------------------------------- building

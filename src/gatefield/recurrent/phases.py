@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -81,10 +80,8 @@ class Part:
         self.nodes = [n for n in trace.graph.nodes if n in needed and n not in known]
         self.inputs = [n for n in trace.graph.nodes if n in needed and n in known]
 
-    def compile(
-        self, instead: Mapping[Any, Any] = MappingProxyType({})
-    ) -> Callable[[Mapping[Node, Any]], tuple[Any, ...]]:
-        """The function from the values of nodes to those of ``outputs``; ``instead`` replaces operations."""
+    def compile(self) -> Callable[[Mapping[Node, Any]], tuple[Any, ...]]:
+        """The function from the values of nodes to those of ``outputs``."""
         graph, copies = Graph(), {}
         for node in self.inputs:
             copies[node] = graph.placeholder(node.name)
@@ -94,7 +91,6 @@ class Part:
                 copies[node] = copies[source.args[0]]  # transposed twice
                 continue
             copies[node] = graph.node_copy(node, copies.__getitem__)
-            copies[node].target = instead.get(node.target, node.target)
         graph.output(tuple(None if o is None else copies[o] for o in self.outputs))
         graph.eliminate_dead_code()
         function = GraphModule(nn.Module(), graph).forward

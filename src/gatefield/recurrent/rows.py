@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .memory import empty
+
 
 class Rows:
     """The moving rows of a sequence: at step t the first ``active[t]`` of ``batch``.
@@ -34,6 +36,8 @@ class Rows:
 
     def pack(self, values: Tensor) -> Tensor:
         """(steps, batch, ...) -> (total, ...)"""
+        if values.device.type == "cpu" and not values.is_contiguous():
+            values = empty(tuple(values.shape), values.dtype).copy_(values)
         flat = values.reshape(self.steps * self.batch, *values.shape[2:])
         return flat if self.full else flat.index_select(0, self._index.to(values.device))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import pathlib
-from typing import Any
 
 import numpy as np
 import torch
@@ -51,8 +50,6 @@ WEIGHTS = np.dtype([(name, "i8") for name in ("depth", "columns", "row", "column
 MATRIX, ROUNDED_MATRIX, KERNEL = range(3)
 ROUNDED = torch.bfloat16
 """The kind of factors that a rounded product multiplies; its numbers are float32."""
-LARGE = 1 << 28
-"""Multiplications of a product that torch makes."""
 
 
 class Sequence(ctypes.Structure):
@@ -90,11 +87,12 @@ class Sequence(ctypes.Structure):
 class Library:
     """The functions of one shared library by the dtype of what they compute with.
 
-    Under ``ROUNDED`` stand products of float32 matrices whose entries are rounded to bfloat16.
+    Under ``ROUNDED`` stand the weights of products of float32 matrices whose entries are rounded to bfloat16.
 
     Attributes:
         level: the instruction set.
-        tiles: whether the products under ``ROUNDED`` are made by tile instructions (AMX).
+        tiles: whether rounded products are made by tile instructions (AMX).
+        rounded_matmul: makes one.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -106,7 +104,7 @@ class Library:
         names = functions.gatefield_operations().decode().split()
         self.tiles = bool(functions.gatefield_tiles())
         self.operations = {name: code for code, name in enumerate(names)}
-        self.run, self.pack, self.matmul, self.packed_size = {}, {}, {}, {}
+        self.run, self.pack, self.packed_size = {}, {}, {}
         self.pack_kernel, self.packed_kernel_size = {}, {}
         for dtype in (torch.float32, torch.float64):
             suffix = _suffix(dtype)
@@ -121,12 +119,12 @@ class Library:
             suffix = _suffix(dtype)
             pack = getattr(functions, f"gatefield_pack_{suffix}")
             pack.argtypes, pack.restype = [pointer, i64, i64, i64, i64, pointer], None
-            matmul = getattr(functions, f"gatefield_matmul_{suffix}")
-            matmul.argtypes = [i64, i64, i64, pointer, i64, i64, pointer, i64, i64, pointer, i64, ctypes.c_int]
-            matmul.restype = None
             size = getattr(functions, f"gatefield_packed_size_{suffix}")
             size.argtypes, size.restype = [i64, i64], i64
-            self.pack[dtype], self.matmul[dtype], self.packed_size[dtype] = pack, matmul, size
+            self.pack[dtype], self.packed_size[dtype] = pack, size
+        matmul = self.rounded_matmul = functions.gatefield_rounded_matmul
+        matmul.argtypes = [i64, i64, i64, pointer, i64, i64, pointer, i64, i64, pointer, i64, ctypes.c_int]
+        matmul.restype = None
 
 
 def _suffix(dtype: torch.dtype) -> str:
@@ -147,25 +145,12 @@ def operations() -> dict[str, int]:
     return lib.operations
 
 
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b for matrices of any strides; large ones by torch, whose library is 10 to 20 % faster there."""
-    lib = library()
-    assert lib is not None
-    if a.numel() * b.shape[1] >= LARGE or a.dtype not in lib.run:  # weights made of complex numbers, say
-        return torch.mm(a, b)
-    return _product(lib.matmul[a.dtype], a, b)
-
-
 def rounded_matmul(a: Tensor, b: Tensor) -> Tensor:
     """a @ b for float32 matrices of any strides whose entries are rounded to bfloat16; sums are float32."""
     lib = library()
     assert lib is not None
-    return _product(lib.matmul[ROUNDED], a, b)
-
-
-def _product(function: Any, a: Tensor, b: Tensor) -> Tensor:
     (m, k), n = a.shape, b.shape[1]
     out = a.new_empty(m, n)
     threads = torch.get_num_threads() if m * n * k > 1 << 15 else 1
-    function(m, n, k, a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(), out.data_ptr(), n, threads)
+    lib.rounded_matmul(m, n, k, a.data_ptr(), *a.stride(), b.data_ptr(), *b.stride(), out.data_ptr(), n, threads)
     return out

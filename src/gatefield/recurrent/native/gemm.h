@@ -42,7 +42,11 @@ struct Gemm {
     else return x;
   }
 
-  static void round_row(const T* x, i64 depth, T* out) {
+  // Row r of `rows` = x, rounded where factors are.
+  static void gather(const T* x, i64 depth, T* rows, i64 r, [[maybe_unused]] bool tiled) {
+    if constexpr (ROUNDS)
+      if (tiled) return tiles::round_row(x, depth, whole(depth), (uint16_t*)rows + r * whole(depth));
+    T* out = rows + r * whole(depth);
     for (i64 p = 0; p < depth; p++) out[p] = number(x[p]);
     std::fill(out + depth, out + whole(depth), T(0));
   }

@@ -96,7 +96,7 @@ struct Worker {
   const Sequence& q;
   i64 first, last;  // rows
   T *tile, *totals;
-  T* rounded;  // rows of a product
+  T* gathered;  // rows of a product, rounded or brought together
   Team* team;  // null: this thread is alone with its rows
   std::vector<Convolution<T>>& frames;
   std::vector<Rows<T>>& now;  // where every operand lies at this step
@@ -127,18 +127,13 @@ struct Worker {
     i64 depth = G::whole((i64)i.number);
     const F* packed = (const F*)q.operands[i.b].base;
     const Operand &from = q.operands[i.a], &to = q.operands[i.d];
-    [[maybe_unused]] bool tiled = false;
-    if constexpr (G::ROUNDS) {
-      tiled = tiles::available();
-      i64 row = 0;
-      for (i64 t = t0; t < t1; t++) {
-        Rows<T> a = at(from, t, first);
-        for (i64 r = 0; r < moving(t); r++, row++)
-          if (tiled)
-            tiles::round_row(a.at + r * a.row, (i64)i.number, depth, (uint16_t*)rounded + row * depth);
-          else
-            G::round_row(a.at + r * a.row, (i64)i.number, rounded + row * depth);
-      }
+    [[maybe_unused]] bool tiled = G::ROUNDS && tiles::available();
+    bool gathers = G::ROUNDS || is_scattered(q, i);
+    i64 gathered_rows = 0;
+    for (i64 t = t0; gathers && t < t1; t++) {
+      Rows<T> a = at(from, t, first);
+      for (i64 r = 0; r < moving(t); r++, gathered_rows++)
+        G::gather(a.at + r * a.row, (i64)i.number, gathered, gathered_rows, tiled);
     }
     bool backward = ((is_ahead(i) ? t0 / q.ahead : t0) + q.steps_before) % 2;
     auto panels = [&](i64 begin, i64 end) {
@@ -158,11 +153,11 @@ struct Worker {
               m += moving(t);
             i64 width = std::min<i64>(G::PANEL, i.n - j), deep = std::min<i64>(G::DEPTH, depth - d);
             const T* s = from_zero ? nullptr : start.at + j;
-            if constexpr (G::ROUNDS) a.at = rounded + done * depth, a.row = depth;
+            if (gathers) a.at = gathered + done * depth, a.row = depth;
             done += m;
             if constexpr (G::ROUNDS)
               if (tiled) {
-                const uint16_t* factors = (uint16_t*)rounded + (done - m) * depth + d;
+                const uint16_t* factors = (uint16_t*)gathered + (done - m) * depth + d;
                 tiles::panel_product(m, width, deep, factors, depth, block, s, start.row, c.at + j, c.row);
                 continue;
               }
@@ -184,12 +179,17 @@ struct Worker {
     product<T>(i, t0, t1);
   }
 
-  // Numbers in the rows of the largest rounded product, at most `rows` of them a step, and in those that a tile takes in
-  // behind the last.
-  static i64 rounded_size(const Sequence& q, i64 rows) {
+  // Whether an input's rows lie apart, those of a step in different sequences: they are read once, and in order.
+  static bool is_scattered(const Sequence& q, const Instruction& i) {
+    return is_ahead(i) && q.operands[i.a].row > (i64)i.number;
+  }
+
+  // Numbers in the rows of the largest product whose rows are gathered, at most `rows` of them a step, and in those that a
+  // tile takes in behind the last.
+  static i64 gathered_size(const Sequence& q, i64 rows) {
     i64 size = 0;
     for (const Instruction* i = q.instructions; i < q.instructions + q.count; i++)
-      if (i->op == ROUNDED_PRODUCT || i->op == ROUNDED_PRODUCT_AHEAD)
+      if (i->op == ROUNDED_PRODUCT || i->op == ROUNDED_PRODUCT_AHEAD || is_scattered(q, *i))
         size = std::max(size, (rows * (is_ahead(*i) ? q.ahead : 1) + tiles::ROWS) * Gemm<float, Pair>::whole((i64)i->number));
     return size;
   }
@@ -312,7 +312,7 @@ void pack(const Weights& w, const void* weights, void* packed) {
 template <class T>
 void run_rows(const Sequence& q, int k, i64 first, i64 last, Team* team) {
   i64 tile = (std::max(1, q.tile_size) * (i64)q.tile_rows + 15) / 16 * 16;
-  size_t size = (tile + Worker<T>::rounded_size(q, last - first)) * sizeof(T);
+  size_t size = (tile + Worker<T>::gathered_size(q, last - first)) * sizeof(T);
   T* memory = (T*)aligned_alloc(64, (size + 127) / 64 * 64);
   std::vector<Convolution<T>> frames(q.frames, q.frames + q.frame_count);
   std::vector<Rows<T>> now(q.operand_count);
@@ -402,15 +402,16 @@ RUN(float32, float)
 RUN(float64, double)
 
 // T: the numbers; F: the factors that they become, see gemm.h.
-#define INTERFACE(suffix, T, F)                                                                                       \
+#define PACKING(suffix, T, F)                                                                                         \
   EXPORT i64 gatefield_packed_size_##suffix(i64 depth, i64 columns) { return Gemm<T, F>::packed_size(depth, columns); }\
   EXPORT void gatefield_pack_##suffix(const T* W, i64 depth, i64 columns, i64 row, i64 column, F* out) {              \
     Gemm<T, F>::pack(W, depth, columns, row, column, out);                                                            \
-  }                                                                                                                   \
-  EXPORT void gatefield_matmul_##suffix(i64 m, i64 n, i64 k, const T* A, i64 ra, i64 ca, const T* B, i64 rb, i64 cb,  \
-                                        T* C, i64 ldc, int threads) {                                                 \
-    Gemm<T, F>::matmul(m, n, k, A, ra, ca, B, rb, cb, C, ldc, threads);                                               \
   }
-INTERFACE(float32, float, float)
-INTERFACE(float64, double, double)
-INTERFACE(bfloat16, float, Pair)
+PACKING(float32, float, float)
+PACKING(float64, double, double)
+PACKING(bfloat16, float, Pair)
+
+EXPORT void gatefield_rounded_matmul(i64 m, i64 n, i64 k, const float* A, i64 ra, i64 ca, const float* B, i64 rb, i64 cb,
+                                     float* C, i64 ldc, int threads) {
+  Gemm<float, Pair>::matmul(m, n, k, A, ra, ca, B, rb, cb, C, ldc, threads);
+}
