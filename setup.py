@@ -43,7 +43,7 @@ setup(
         Extension(
             f"gatefield.functional.native._{level}",
             sources=[f"{SIGNS}/{level}.cpp"],
-            depends=[f"{SIGNS}/{name}.h" for name in (*SIGN_HEADERS, "deformable_sampling")],
+            depends=[f"{SIGNS}/{name}.h" for name in (*SIGN_HEADERS, "deformable_sampling", "max_pooling")],
             extra_compile_args=[*COMMON, "-fvisibility=hidden", *OPENMP, *flags],
             extra_link_args=OPENMP,
             language="c++",

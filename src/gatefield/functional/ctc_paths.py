@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -25,6 +25,11 @@ def paths(labels: Sequence[int], time: int, symbols: int) -> Iterator[tuple[int,
     """All pi of ``time`` symbols, blanks among them, with B(pi) = ``labels``; looks at symbols^time candidates."""
     wanted = list(labels)
     return (path for path in itertools.product(range(symbols), repeat=time) if collapse(path) == wanted)
+
+
+def steps_needed(labels: Sequence[Hashable]) -> int:
+    """The steps of the shortest path that says ``labels``: one for each, and a blank between two of the same."""
+    return len(labels) + sum(one == other for one, other in itertools.pairwise(labels))
 
 
 def loss_by_paths(log_probabilities: Tensor, labels: Sequence[int]) -> Tensor:

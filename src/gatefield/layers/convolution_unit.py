@@ -10,6 +10,7 @@ from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from .activation import ActivationName, activation_module
 from .layer import Layer, LayerExample
+from .max_pooling import MaxPool2d
 from .pointwise_convolution import convolution
 
 
@@ -59,7 +60,7 @@ class ConvolutionUnit(Layer):
         )
         self.norm = nn.BatchNorm2d(out_channels) if batch_norm else None
         self.activation = activation_module(activation)
-        self.pooling = nn.MaxPool2d(pooling) if pooling > 1 else None
+        self.pooling = MaxPool2d(pooling) if pooling > 1 else None
 
     @classmethod
     def examples(cls) -> list[LayerExample]:

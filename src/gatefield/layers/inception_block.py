@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..core.arguments import PositiveInt
 from .convolution_unit import ConvolutionUnit
 from .layer import Layer, LayerExample
+from .max_pooling import MaxPool2d
 
 
 class InceptionBlock(Layer):
@@ -60,7 +61,7 @@ class InceptionBlock(Layer):
             OrderedDict(reduce=unit(in_channels, c5x5_reduce, 1), conv=unit(c5x5_reduce, c5x5, largest_kernel))
         )
         self.branch_pool = nn.Sequential(
-            OrderedDict(pooling=nn.MaxPool2d(3, stride=1, padding=1), projection=unit(in_channels, pool_projection, 1))
+            OrderedDict(pooling=MaxPool2d(3, stride=1, padding=1), projection=unit(in_channels, pool_projection, 1))
         )
         self.concatenation = _Concatenation()
         self.out_channels = c1x1 + c3x3 + c5x5 + pool_projection

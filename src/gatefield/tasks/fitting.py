@@ -58,7 +58,7 @@ def fit_network(
         asked_for = recorders_of(model, objective, training, batches, session, folder)
         recorders = [*asked_for, *recorders_for(folder)]
     with tempfile.TemporaryDirectory(prefix="gatefield-") as scratch:
-        return fit(
+        history = fit(
             model,
             objective,
             training,
@@ -72,6 +72,9 @@ def fit_network(
             console=session.console,
             before_update=before_update,
         )
+    # the layout of a network that was loaded: another one would round otherwise
+    model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    return history
 
 
 def fit_classifier(

@@ -20,11 +20,13 @@ from ..data.film import EXTENSIONS, Film, FilmReader, one_size, read_film
 from ..data.film_windows import FilmWindows
 from ..data.image_files import files_below
 from ..data.length_buckets import LengthBuckets
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.drawing import figure_png
 from ..render.film import film_gif, film_strip
 from ..render.page import Page
 from ..training.settings import Training
+from .attacked_films import SeenFrames
 from .bucketing import bucketed
 from .derived_arguments import require_derived
 from .explainable import Explainable, ExplainableInput
@@ -102,11 +104,6 @@ class VideoPrediction(SequenceTask[Film]):
     ) -> LengthBuckets:
         return bucketed(FilmWindows(items, self.past, self.horizon), batch_size, shuffle, session)
 
-    def fit(self, session: Session, folder: RunFolder) -> None:
-        super().fit(session, folder)
-        # the layout of a network that was loaded: another one would round otherwise
-        self.model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
-
     @torch.inference_mode()
     def _logits(self, x: Tensor) -> Tensor:
         """What follows frames (windows, past, channels, height, width) in [0, 1], before the logistic, on the CPU."""
@@ -145,15 +142,23 @@ class VideoPrediction(SequenceTask[Film]):
         Raises:
             DataError: the film is too short, or of another size.
         """
+        self._require_size(film)
         frames = film.frames
-        if tuple(frames.shape[1:]) != self._size:
-            have, want = (" x ".join(map(str, size)) for size in (frames.shape[2:], self._size[1:]))
-            hint = f"scale the film to {want} pixels"
-            raise DataError(f"{film.place} has frames of {have} pixels, the network reads {want}", hint=hint)
         if len(frames) < self.past:
             message = f"{film.place} has {len(frames)} frames, and the network looks at {self.past}"
             raise DataError(message, hint=f"give a film of at least {self.past} frames")
         return frames[None, -self.past :].float() / 255
+
+    def _require_size(self, film: Film) -> None:
+        """Raise unless the network reads frames of the size of those of ``film``.
+
+        Raises:
+            DataError: they are of another size.
+        """
+        if tuple(film.frames.shape[1:]) != self._size:
+            have, want = (" x ".join(map(str, size)) for size in (film.frames.shape[2:], self._size[1:]))
+            hint = f"scale the film to {want} pixels"
+            raise DataError(f"{film.place} has frames of {have} pixels, the network reads {want}", hint=hint)
 
     def predict(self, session: Session, inputs: Iterable[Any], top: int = 1) -> Iterator[dict[str, Any]]:
         """What comes after each film: an animated picture, or an array of frames in a ``.npy`` file.
@@ -204,6 +209,32 @@ class VideoPrediction(SequenceTask[Film]):
             for each in map(self.reading, films)
         )
         return ExplainableFilms.of(model, self._size, volumes)
+
+    def attackable(self, files: Iterable[Any], count: int) -> SeenFrames:
+        """Windows of films for attacks; of the task's own data at most ``count``, spread over the part that is measured
+        on.
+
+        A film's last frames, as many as are forecast, are what came; what is attacked are those before them.
+
+        Raises:
+            DataError: a film that is too short, or of another size.
+        """
+        model, films = self.model, list(self.given(files))
+        if films:
+            for film in films:
+                self._require_size(film)
+            span = self.past + self.horizon
+            windows = FilmWindows(
+                [film._replace(frames=film.frames[-span:]) for film in films], self.past, self.horizon
+            )
+            return SeenFrames.of(model, None, [film.place for film in films], windows, torch.arange(len(films)))
+        split, films = self.part(None)
+        windows = FilmWindows(films, self.past, self.horizon)
+        chosen = spread_over(len(windows.places), count)
+        places = [windows.places[index] for index in chosen.tolist()]
+        span = self.past + self.horizon
+        names = [f"{films[number].place}, frames {begin + 1} to {begin + span}" for number, begin in places]
+        return SeenFrames.of(model, split, names, windows, chosen)
 
     def draw(self, answer: dict[str, Any]) -> dict[str, bytes]:
         """An answer as files, ending -> content: an animation, a strip of frames, and the forecast as an array."""

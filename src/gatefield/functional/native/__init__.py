@@ -1,4 +1,4 @@
-"""Convolutions of signs, and the sampling of deformable convolutions, in native code.
+"""Convolutions of signs, the sampling of deformable convolutions, and max pooling, in native code.
 
 A shared library with a plain C interface, built for several instruction sets.
 """
@@ -62,6 +62,20 @@ class DeformableSampling(ctypes.Structure):
     ]
 
 
+class MaxPooling(ctypes.Structure):
+    """Windows, and what their maxima are taken of; see max_pooling.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "y", "winners")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("kind", "pictures", "height", "width", "inner", "out_height", "out_width")
+        ),
+        *((name, ctypes.c_int64 * 2) for name in ("kernel", "stride", "padding")),
+        ("threads", ctypes.c_int64),
+    ]
+
+
 class Library:
     """The functions of one shared library."""
 
@@ -77,6 +91,8 @@ class Library:
         )
         for function in (self._samples, self._gradients):
             function.argtypes, function.restype = [ctypes.POINTER(DeformableSampling)], ctypes.c_int
+        self._pooling = functions.gatefield_max_pooling
+        self._pooling.argtypes, self._pooling.restype = [ctypes.POINTER(MaxPooling), ctypes.c_int], None
 
     def sign_convolution(self, x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int) -> Tensor | None:
         """As `packed_signs.sign_convolution`, in the memory format of x; None if x holds a NaN.
@@ -133,6 +149,10 @@ class Library:
         """Add to the gradients of x, offset and mask what follows from that of the samples."""
         if self._gradients(ctypes.byref(sampling)) == NO_MEMORY:
             raise MemoryError("no memory for the gradients of a deformable convolution")
+
+    def max_pooling(self, pooling: MaxPooling, backward: bool) -> None:
+        """Write the maxima and their winners; or, of the gradients of the maxima, those of what they were taken of."""
+        self._pooling(ctypes.byref(pooling), backward)
 
 
 @functools.cache

@@ -2,3 +2,4 @@
 #include "count_avx512.h"
 #include "sign_convolution.h"
 #include "deformable_sampling.h"
+#include "max_pooling.h"

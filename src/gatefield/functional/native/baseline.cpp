@@ -2,3 +2,4 @@
 #include "count_anywhere.h"
 #include "sign_convolution.h"
 #include "deformable_sampling.h"
+#include "max_pooling.h"

@@ -13,6 +13,7 @@ from ...core.arguments import PositiveFloat, PositiveInt, Probability
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.initialization import initialize
 from ...layers.local_response_normalization import LocalResponseNormalization
+from ...layers.max_pooling import MaxPool2d
 from ..dense_head import dense_head
 from ..model import Model, ModelExample
 from ..width import scaled
@@ -94,7 +95,7 @@ class AlexNet(Model):
                 activation4=nn.ReLU(),
                 conv5=nn.Conv2d(four, five, 3, padding=1, groups=towers),
                 activation5=nn.ReLU(),
-                pool5=nn.MaxPool2d(3, stride=2),
+                pool5=MaxPool2d(3, stride=2),
             )
         )
         self.classifier = dense_head(five * math.prod(left), hidden, classes, dropout)
@@ -117,7 +118,7 @@ class AlexNet(Model):
 
 
 def _pooling(number: int, normalization: str) -> dict[str, nn.Module]:
-    pool: dict[str, nn.Module] = {f"pool{number}": nn.MaxPool2d(3, stride=2)}
+    pool: dict[str, nn.Module] = {f"pool{number}": MaxPool2d(3, stride=2)}
     norm: dict[str, nn.Module] = {f"norm{number}": LocalResponseNormalization()}
     if normalization == "none":
         return pool

@@ -14,6 +14,7 @@ from ...core.errors import ArgumentError
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.global_average_pooling import GlobalAveragePooling
 from ...layers.initialization import initialize
+from ...layers.max_pooling import MaxPool2d
 from ..model import Model, ModelExample
 
 
@@ -72,7 +73,7 @@ class ConstrainedCost(Model):
         for stage, count in enumerate(layers, start=1):
             filters = self.width * 2 ** (stage - 1)
             if stage > 1:
-                parts[f"pool{stage - 1}"] = nn.MaxPool2d(2)
+                parts[f"pool{stage - 1}"] = MaxPool2d(2)
             for number in range(1, count + 1):
                 if kernel_size > 1:
                     before, after = (kernel_size - 1) // 2, kernel_size // 2

@@ -16,6 +16,7 @@ from ...layers.global_average_pooling import GlobalAveragePooling
 from ...layers.inception_block import InceptionBlock
 from ...layers.initialization import initialize
 from ...layers.local_response_normalization import LocalResponseNormalization
+from ...layers.max_pooling import MaxPool2d
 from ..model import Model, ModelExample
 from ..width import scaled
 
@@ -103,7 +104,7 @@ class GoogLeNet(Model):
             layers[name] = block
             if module in POOLED:
                 side = 3 if module == "3b" else last_pooling
-                layers[f"pool{module[0]}"] = nn.MaxPool2d(side, stride=2, ceil_mode=True)
+                layers[f"pool{module[0]}"] = MaxPool2d(side, stride=2, ceil_mode=True)
             if auxiliary and module in ("4a", "4d"):
                 left = stack_output_shape(shape, [*windows, Window(5, stride=3)])
                 self.heads[name] = _head(channels, math.prod(left), classes, normalization, width)
@@ -143,14 +144,14 @@ def _stem(maps: int, normalization: Normalization, width: float) -> OrderedDict[
     first, last = scaled(64, width), scaled(192, width)
     layers = OrderedDict[str, nn.Module]()
     layers["conv1"] = ConvolutionUnit(maps, first, 7, stride=2, padding=3, batch_norm=batch)
-    layers["pool1"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    layers["pool1"] = MaxPool2d(3, stride=2, ceil_mode=True)
     if not batch:
         layers["norm1"] = LocalResponseNormalization()
     layers["conv2_reduce"] = ConvolutionUnit(first, first, 1, batch_norm=batch)
     layers["conv2"] = ConvolutionUnit(first, last, 3, padding=1, batch_norm=batch)
     if not batch:
         layers["norm2"] = LocalResponseNormalization()
-    layers["pool2"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    layers["pool2"] = MaxPool2d(3, stride=2, ceil_mode=True)
     return layers
 
 

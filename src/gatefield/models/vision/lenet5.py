@@ -14,6 +14,7 @@ from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.activation import ActivationName, activation_module
 from ...layers.connection_table import LENET5_C3, ConnectionTableConvolution
 from ...layers.initialization import initialize
+from ...layers.max_pooling import MaxPool2d
 from ...layers.rbf import RadialBasisOutput
 from ...layers.subsampling import SubSampling
 from ..model import Model, ModelExample
@@ -141,8 +142,8 @@ def _activation_and_pooling(
         squashed = OrderedDict(pooling=SubSampling(channels), activation=activation_module(activation))
         return [(f"{c}_activation", f), (s, nn.Sequential(squashed))]
     if kind == "average" or activation == "gelu":  # GELU falls before it rises
-        return [(f"{c}_activation", f), (s, nn.MaxPool2d(2) if kind == "max" else nn.AvgPool2d(2))]
-    return [(f"{c}_pooling", nn.MaxPool2d(2)), (s, f)]
+        return [(f"{c}_activation", f), (s, MaxPool2d(2) if kind == "max" else nn.AvgPool2d(2))]
+    return [(f"{c}_pooling", MaxPool2d(2)), (s, f)]
 
 
 def _c3(channels: tuple[int, int], connections: str) -> nn.Module:

@@ -12,6 +12,7 @@ from ...core.arguments import PositiveFloat, PositiveInt, Probability
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.global_average_pooling import GlobalAveragePooling
 from ...layers.initialization import initialize
+from ...layers.max_pooling import MaxPool2d
 from ...layers.mlp_convolution import MLPConvolution
 from ..model import Model, ModelExample
 from ..width import scaled
@@ -70,7 +71,7 @@ class NetworkInNetwork(Model):
             layers[f"block{number}"] = MLPConvolution(maps, tuple(channels), side, stride, padding)
             windows.append(Window(side, stride, padding))
             if number < len(blocks):
-                layers[f"pool{number}"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+                layers[f"pool{number}"] = MaxPool2d(3, stride=2, ceil_mode=True)
                 layers[f"dropout{number}"] = nn.Dropout(dropout)
                 windows.append(Window(3, stride=2, ceil_mode=True))
             maps = channels[-1]

@@ -14,6 +14,7 @@ from ...layers.basic_block import BasicBlock
 from ...layers.binary_block import BinaryBlock
 from ...layers.bottleneck_block import BottleneckBlock
 from ...layers.initialization import initialize
+from ...layers.max_pooling import MaxPool2d
 from ...layers.residual import ActivationOrder, ResidualBlock, ShortcutName
 from ..model import Model, ModelExample
 from ..width import scaled
@@ -175,7 +176,7 @@ def _stem(kind: str, maps: int, filters: int) -> nn.Sequential:
         activation=nn.ReLU(),
     )
     if large:
-        parts["pooling"] = nn.MaxPool2d(3, stride=2, padding=1)
+        parts["pooling"] = MaxPool2d(3, stride=2, padding=1)
     return nn.Sequential(parts)
 
 

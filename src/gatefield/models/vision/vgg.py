@@ -14,6 +14,7 @@ from ...core.errors import ArgumentError
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.initialization import initialize
 from ...layers.local_response_normalization import LocalResponseNormalization
+from ...layers.max_pooling import MaxPool2d
 from ..dense_head import dense_head
 from ..model import Model, ModelExample
 from ..width import scaled
@@ -100,7 +101,7 @@ class VGG(Model):
                 if normalization == "local-response" and stage == number == 1:
                     features["norm1_1"] = LocalResponseNormalization()
                 maps = out
-            features[f"pool{stage}"] = nn.MaxPool2d(2)
+            features[f"pool{stage}"] = MaxPool2d(2)
         hidden = scaled(4096, width) if hidden is None else hidden
         self.features = nn.Sequential(features)
         self.classifier = dense_head(maps * math.prod(left), hidden, classes, dropout)

@@ -14,6 +14,7 @@ from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.binary_convolution import BinaryConvolution, BinaryInputs
 from ...layers.binary_linear import BinaryLinear
 from ...layers.initialization import initialize
+from ...layers.max_pooling import MaxPool2d
 from ..model import Model, ModelExample
 from ..width import scaled
 
@@ -63,7 +64,7 @@ class XnorAlexNet(Model):
             conv1=nn.Conv2d(maps, first, 11, stride=4, padding=2, bias=False),
             norm1=nn.BatchNorm2d(first),
             activation1=nn.ReLU(),
-            pool1=nn.MaxPool2d(3, stride=2),
+            pool1=MaxPool2d(3, stride=2),
         )
         channels = first
         for number, out in enumerate(filters, start=2):
@@ -71,7 +72,7 @@ class XnorAlexNet(Model):
             layer = BinaryConvolution(channels, out, side, padding=side // 2, inputs=inputs)
             features |= _binary(f"conv{number}", layer, number, nn.BatchNorm2d(out if inputs == "real" else channels))
             if number in (2, 5):
-                features[f"pool{number}"] = nn.MaxPool2d(3, stride=2)
+                features[f"pool{number}"] = MaxPool2d(3, stride=2)
             channels = out
         classifier = OrderedDict[str, nn.Module](flatten=nn.Flatten())
         hidden = scaled(4096, width) if hidden is None else hidden

@@ -149,8 +149,10 @@ struct Worker {
           for (i64 t = t0, done = 0; t < t1;) {
             i64 m = moving(t);
             Rows<T> a = at(from, t, first), c = at(to, t, first), start = at(onto, t, first);
-            for (t++; t < t1 && follows(from, t, a, m) && follows(to, t, c, m) && follows(onto, t, start, m); t++)
-              m += moving(t);
+            auto goes_on = [&] {
+              return (gathers || follows(from, t, a, m)) && follows(to, t, c, m) && follows(onto, t, start, m);
+            };
+            for (t++; t < t1 && goes_on(); t++) m += moving(t);
             i64 width = std::min<i64>(G::PANEL, i.n - j), deep = std::min<i64>(G::DEPTH, depth - d);
             const T* s = from_zero ? nullptr : start.at + j;
             if (gathers) a.at = gathered + done * depth, a.row = depth;
