@@ -10,7 +10,10 @@ import pytest
 from gatefield import load, train
 from gatefield.core.discovery import family
 from gatefield.core.errors import InputError
+from gatefield.tasks.attacking import attack, attackable
+from gatefield.tasks.attacking_page import describe
 from gatefield.tasks.recipes import recipe_from, task_from
+from gatefield.tasks.run import Run
 from gatefield.tasks.task import Session, Task
 
 TASKS = family(Task).classes
@@ -39,6 +42,21 @@ def test_trains_measures_and_loads(task, tmp_path):
     assert loaded.session.seed == 3
     assert loaded.evaluate() == metrics
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
+    require_attackable(loaded)
+
+
+def require_attackable(run: Run) -> None:
+    """Its own data can be attacked; an attack that may change nothing changes nothing, and any is told as JSON."""
+    offered = attackable(run.task, [], 3)
+    assert len(offered.names) <= 3
+    (usual,) = (each for each in offered.able() if each.name == offered.method)
+    nothing = attack(run, method={"name": usual.name, usual.budget: 0}, count=3).to_dict()
+    told = "accuracy" if "accuracy" in nothing else "error"
+    assert nothing[told] == nothing[f"{told}_attacked"]
+    attacked = attack(run, count=3)
+    assert json.loads(json.dumps(attacked.to_dict()))["count"] == len(offered.names)
+    assert describe(attacked).startswith(attacked.title())
+    assert hasattr(run.task, "explainable")
 
 
 def test_same_seed_same_bits_and_another_seed_others(task, tmp_path):

@@ -36,7 +36,7 @@ FEWER = {"minimum-norm": {"bisections": 2, "iterations": 20}}  # steps, so that 
 ATTACKS = [
     pytest.param(functools.partial(cls, **FEWER.get(cls.name, {})), id=cls.name) for cls in family(Attack).classes
 ]
-BOUNDED = [pytest.param(cls, id=cls.name) for cls in family(Attack).classes if cls.bounded]
+BOUNDED = [pytest.param(cls, id=cls.name) for cls in family(Attack).classes if cls.budget]
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +194,7 @@ def test_no_budget_no_change(cls):
     victim.model.train()
     for options in [{"norm": "l2"}, {"norm": "l-inf"}] if cls is PGD else [{}]:
         for target in (None, 1):
-            changed = cls(epsilon=0.0, **options)(victim, images, labels, target)
+            changed = cls(**{cls.budget: 0}, **options)(victim, images, labels, target)
             assert torch.equal(changed, images.float())
             assert torch.equal(victim.outputs(changed), expected)
 
@@ -338,7 +338,7 @@ def test_a_curve_needs_an_epsilon():
     assert curve.strengths.tolist() == [0, 2, 50]
     assert curve.accuracy[0] == 1
     assert curve.accuracy.diff().max() <= 0
-    with pytest.raises(ArgumentError, match="has no epsilon"):
+    with pytest.raises(ArgumentError, match="has no budget"):
         robustness_curve(victim, images, labels, DeepFool(), [1])
 
 

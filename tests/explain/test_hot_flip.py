@@ -152,6 +152,31 @@ def test_towards_a_target():
         assert (found.count[labels == wanted] == 0).all()
 
 
+def test_of_candidates_the_truly_best_is_written_and_losses_never_fall():
+    victim = victim_of(recurrent())
+    symbols, lengths = texts(12)
+    labels = victim.predictions(symbols, lengths)
+    before = victim.losses(symbols, lengths, labels)
+    torch.testing.assert_close(before, F.cross_entropy(victim.outputs(symbols, lengths), labels, reduction="none"))
+    every = HotFlip(1, candidates=5 * VOCABULARY)(victim, symbols, lengths, labels)
+    best = before.clone()
+    for step in range(5):
+        for symbol in range(1, VOCABULARY):
+            other = symbols.clone()
+            other[:, step] = torch.where(lengths > step, symbol, symbols[:, step])
+            best = best.maximum(victim.losses(other, lengths, labels))
+    torch.testing.assert_close(victim.losses(every.applied(symbols), lengths, labels), best)
+    last = before
+    for budget in (1, 2, 3):
+        few = HotFlip(budget, candidates=3)(victim, symbols, lengths, labels)
+        losses = victim.losses(few.applied(symbols), lengths, labels)
+        assert (losses >= last).all()
+        last = losses
+    near = HotFlip(2, candidates=3)(victim, symbols, lengths, labels, target=(labels + 1) % 3)
+    wanted = (labels + 1) % 3
+    assert (victim.losses(near.applied(symbols), lengths, wanted) <= victim.losses(symbols, lengths, wanted)).all()
+
+
 def test_company_and_padding_change_nothing():
     victim = victim_of(recurrent())
     symbols, lengths = texts(6)

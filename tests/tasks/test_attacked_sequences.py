@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+import types
 
 import pytest
 import torch
@@ -23,7 +24,6 @@ from gatefield.tasks.attacked_texts import Texts
 from gatefield.tasks.attacking import attack, attackable
 from gatefield.tasks.attacking_page import describe, page
 from gatefield.tasks.sound_classification import SoundClassification
-from gatefield.tasks.tagging import Tagging
 from gatefield.tasks.text_classification import TextClassification
 
 
@@ -179,22 +179,22 @@ def test_a_text_of_ones_own(texts):
 # ----------------------------------------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_be(sounds, texts, tmp_path_factory):
+def test_what_cannot_be(sounds, texts):
     with pytest.raises(InputError, match="'hot-flip' cannot change recordings") as caught:
         attack(sounds, method="hot-flip")
     assert "fgsm" in caught.value.hint
     with pytest.raises(InputError, match="'fgsm' cannot change texts"):
         attack(texts, method="fgsm")
-    with pytest.raises(ArgumentError, match="number of words: it has no epsilon"):
+    with pytest.raises(ArgumentError, match="number of replacements: it has no epsilon"):
         attack(texts, epsilon=3)
     with pytest.raises(ArgumentError, match="twice"):
         attack(sounds, method={"name": "fgsm", "epsilon": 0.1}, epsilon=0.2)
     with pytest.raises(ArgumentError, match="no argument 'step_count'"):
         attack(sounds, method={"name": "pgd", "step_count": 3})
-    tagger = trained_sample(tmp_path_factory, Tagging)
-    with pytest.raises(InputError, match="networks of the task 'tagging' cannot be attacked") as caught:
-        attack(tagger)
-    assert "image-classification, sound-classification, text-classification" in caught.value.hint
+    with pytest.raises(InputError, match="networks of the task 'dreaming' cannot be attacked") as caught:
+        attackable(types.SimpleNamespace(name="dreaming"), [], 1)
+    for able in ("image-classification", "sound-classification", "tagging", "text-classification"):
+        assert able in caught.value.hint
 
 
 def test_the_command(sounds, texts, tmp_path, monkeypatch):
@@ -212,7 +212,8 @@ def test_the_command(sounds, texts, tmp_path, monkeypatch):
         assert (tmp_path / f"{loaded.task.name}.html").stat().st_size > 5000
     code, out, err = call("attack", texts.folder.path, "--set", "replacements=1", "--json")
     assert code == 0, err
-    assert json.loads(out)["attack"] == {"name": "hot-flip", "replacements": 1, "similarity": -1.0}
+    told = json.loads(out)["attack"]
+    assert told == {"name": "hot-flip", "replacements": 1, "similarity": -1.0, "candidates": 1}
     code, _, err = call("attack", texts.folder.path, "--set", "replacemnts=1")
     assert code == 2
     assert "--set" not in err

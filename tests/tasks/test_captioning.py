@@ -19,7 +19,8 @@ from gatefield.data.ragged import Ragged
 from gatefield.data.readers.coco_captions import CocoCaptions
 from gatefield.models.language.captioner import Captioner
 from gatefield.models.vision.resnet import ResNet
-from gatefield.tasks.captioning import Captioning, bleu
+from gatefield.tasks.captioning import Captioning
+from gatefield.tasks.captioning_metrics import bleu
 from gatefield.tasks.pretrained import Pretrained, save_pretrained
 from gatefield.tasks.run import Run
 from gatefield.tasks.task import Session
@@ -165,9 +166,9 @@ def test_bleu_is_that_of_sacrebleu_against_all_captions():
 
 
 def test_without_sacrebleu_there_is_no_bleu(monkeypatch):
-    from gatefield.tasks import captioning
+    from gatefield.tasks import captioning_metrics
 
-    monkeypatch.setattr(captioning, "installed", lambda name: False)
+    monkeypatch.setattr(captioning_metrics, "installed", lambda name: False)
     assert bleu(["a dog"], [["a dog"]]) == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 
@@ -38,10 +38,39 @@ def film_strip(past: Any, truth: Any, forecasts: Mapping[str, Any]) -> Figure:
     if any(len(frames) != horizon for frames in (*foretold.values(), came) if len(frames)):
         counts = ", ".join(str(len(frames)) for frames in (came, *foretold.values()))
         raise ArgumentError(f"rows of {counts} frames", hint="give as many frames in every forecast as came")
-    rows = [("seen, then what came" if len(came) else "seen", numpy.concatenate([seen, came]), 0)]
-    rows += [(name, frames, len(seen)) for name, frames in foretold.items()]
-    height, width = seen.shape[1:3]
-    count, scale = len(seen) + horizon, height / width
+    rows = [FilmRow("seen, then what came" if len(came) else "seen", numpy.concatenate([seen, came]), 0)]
+    rows += [FilmRow(name, frames, len(seen)) for name, frames in foretold.items()]
+    return _strips(rows, len(seen), horizon)
+
+
+class FilmRow(NamedTuple):
+    """Frames side by side: their name, the frames (time, channels, height, width), and the place of the first."""
+
+    name: str
+    frames: Any
+    first: int = 0
+
+
+def film_rows(rows: Sequence[FilmRow], seen: int) -> Figure:
+    """Rows of frames of one size, one below the other, each in the column of its time.
+
+    Args:
+        rows: uint8 frames, 1 or 3 channels.
+        seen: columns of what was seen; those after them are numbered from +1.
+
+    Raises:
+        ArgumentError: no row, or frames of another kind or of different sizes.
+    """
+    if not rows:
+        raise ArgumentError("there are no rows of frames", hint="give at least one")
+    first = _frames(rows[0].frames)
+    shown = [row._replace(frames=_frames(row.frames, first)) for row in rows]
+    return _strips(shown, seen, max(row.first + len(row.frames) for row in shown) - seen)
+
+
+def _strips(rows: Sequence[FilmRow], seen: int, horizon: int) -> Figure:
+    height, width = rows[0].frames.shape[1:3]
+    count, scale = seen + horizon, height / width
     side = min(1.0, 9.6 / count)
     figure = style.blank(side * count * (1 + _GAP) + 0.3, len(rows) * (side * scale + 0.34) + 0.3)
     for axes, (name, frames, first) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows):
@@ -54,7 +83,7 @@ def film_strip(past: Any, truth: Any, forecasts: Mapping[str, Any]) -> Figure:
         axes.set_ylim(0, scale)
         axes.set_aspect("equal")
     places = [place * (1 + _GAP) + 0.5 for place in range(count)]
-    steps = [str(place - len(seen) + 1) if place < len(seen) else f"+{place - len(seen) + 1}" for place in range(count)]
+    steps = [str(place - seen + 1) if place < seen else f"+{place - seen + 1}" for place in range(count)]
     figure.axes[-1].set_xticks(places, steps)
     figure.axes[-1].tick_params(colors=style.MUTED, labelsize=8, length=0)
     return style.literal(figure)

@@ -51,7 +51,7 @@ def forecast_figure(panels: Sequence[Panel], stamps: Sequence[str], interval: st
         style.plain_axes(axes, style.label(panel.title, 60))
         _draw(axes, panel, interval)
     past = len(panels[0].past)
-    _ticks(all_axes[-1], stamps, past)
+    stamp_ticks(all_axes[-1], stamps, past)
     handles, labels = all_axes[0].get_legend_handles_labels()
     where = {"loc": "outside lower center", "ncols": 7, "columnspacing": 1.3, "handlelength": 1.6}
     figure.legend(handles, labels, **where, frameon=False, fontsize=9, labelcolor=style.MUTED)
@@ -120,8 +120,8 @@ def horizon_figure(
     return style.literal(figure)
 
 
-def _ticks(axes: Axes, stamps: Sequence[str], past: int) -> None:
-    """At most eight stamps, the first of the forecast among them; without days or seconds that say nothing."""
+def stamp_ticks(axes: Axes, stamps: Sequence[str], past: int) -> None:
+    """At most eight stamps, that of the step ``past`` among them; without days or seconds that say nothing."""
     count = len(stamps)
     every = max(1, -(-count // 8))
     places = list(range(past % every, count, every))

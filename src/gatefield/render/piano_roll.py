@@ -35,7 +35,7 @@ def piano_roll(notes: Any, expected: Any) -> Figure:
     if truth.ndim != 2 or not truth.size or chance.shape != truth.shape:
         message = f"notes of shape {truth.shape} and probabilities of shape {chance.shape}"
         raise ArgumentError(message, hint="give two arrays (time, keys) of one shape")
-    low, high = _range(truth)
+    low, high = keys_shown(truth)
     figure = style.blank(10.0, 1.1 + 2 * max(0.055 * (high - low), 0.7))
     for axes, shares, color, name in zip(
         figure.subplots(2, 1, sharex=True),
@@ -43,30 +43,35 @@ def piano_roll(notes: Any, expected: Any) -> Figure:
         (style.FIRST, style.SECOND),
         ("What is played", "What the network expects, having heard all before it"),
     ):
-        _draw(axes, shares[:, low:high], low, color)
+        draw_keys(axes, shares[:, low:high], low, color)
         style.plain_axes(axes, style.label(name, 90))
         axes.grid(axis="y", color=style.HAIRLINE, linewidth=0.8)
     figure.axes[-1].set_xlabel("frame")
     return style.literal(figure)
 
 
-def _draw(axes: Axes, shares: numpy.ndarray, low: int, color: str) -> None:
-    """One roll: the more opaque a key, the larger its share."""
+def draw_keys(axes: Axes, shares: numpy.ndarray, low: int, color: str, first: int = 0) -> None:
+    """One roll (time, keys): the more opaque a key, the larger its share.
+
+    Args:
+        low: the number of the first key.
+        first: of the first frame.
+    """
     from matplotlib.colors import to_rgb
     from matplotlib.ticker import MaxNLocator
 
     time, keys = shares.shape
     colors = numpy.empty((keys, time, 4))
     colors[..., :3], colors[..., 3] = to_rgb(color), shares.T
-    extent = (-0.5, time - 0.5, low - 0.5, low + keys - 0.5)
+    extent = (first - 0.5, first + time - 0.5, low - 0.5, low + keys - 0.5)
     axes.imshow(colors, origin="lower", aspect="auto", interpolation="none", extent=extent, zorder=2)
     octaves = [key for key in range(low, low + keys) if (key + LOWEST) % 12 == 0]
     axes.set_yticks(octaves, [key_name(key) for key in octaves])
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
 
 
-def _range(notes: numpy.ndarray) -> tuple[int, int]:
-    """The lowest key to show, and the one above the highest."""
+def keys_shown(notes: numpy.ndarray) -> tuple[int, int]:
+    """The lowest key to show of ``notes`` (time, keys), and the one above the highest."""
     sounding = numpy.flatnonzero(notes.any(0))
     if not len(sounding):
         return 0, notes.shape[1]

@@ -9,6 +9,7 @@ import numpy
 from . import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -23,7 +24,7 @@ def robustness_figure(
         budget: what it is, and its unit.
         chance: accuracy under random changes of the same size, one each; None draws none.
     """
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import PercentFormatter
 
     figure = style.blank(6.4, 3.4)
     axes = style.plain_axes(figure.subplots(), "Accuracy under attack")
@@ -34,7 +35,7 @@ def robustness_figure(
         axes.plot(strengths, numpy.asarray(chance), color=style.SECOND, label="random changes", **line)
         axes.legend(frameon=False, fontsize=9, labelcolor=style.MUTED)
     axes.set(xlabel=budget, ylabel="accuracy", ylim=(-0.02, 1.02))
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=bool((strengths == strengths.round()).all())))
+    _ticks(axes, strengths)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     return style.literal(figure)
 
@@ -54,4 +55,12 @@ def harm_figure(strengths: Any, attacked: Any, chance: Any, budget: str, quantit
         axes.plot(numpy.asarray(strengths), numpy.asarray(errors), color=color, label=label, marker="o", markersize=4)
     axes.legend(frameon=False, fontsize=9, labelcolor=style.MUTED)
     axes.set(xlabel=budget, ylabel=quantity)
+    _ticks(axes, numpy.asarray(strengths))
     return style.literal(figure)
+
+
+def _ticks(axes: Axes, strengths: numpy.ndarray) -> None:
+    """Whole numbers only below whole ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=bool((strengths == strengths.round()).all())))

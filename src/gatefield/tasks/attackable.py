@@ -32,7 +32,7 @@ class Attackable:
         attacks: the base class of the attacks on inputs of this kind.
         method: the attack where nobody names one.
         noun: what the inputs are called.
-        unit: what a budget is counted in.
+        unit: what an epsilon is counted in, or places that are changed.
         note: what a reader should know of the unit.
     """
 
@@ -85,21 +85,40 @@ class Attacked:
 
     Class attributes:
         measure: what the attack makes worse.
-        budget: what the budget is called.
-        noise: what random changes are called, that are done to the inputs as well.
     """
 
     inputs: Attackable
     method: dict[str, Any]
 
     measure: ClassVar[str] = "accuracy"
-    budget: ClassVar[str] = "epsilon"
-    noise: ClassVar[str] = "random noise as long"
+
+    @property
+    def attack(self) -> Any:
+        """The class of the attack."""
+        return family(self.inputs.attacks).find(self.method["name"]).cls
+
+    @property
+    def budget(self) -> str:
+        """What the budget of the attack is called; empty where it has none."""
+        return self.attack.budget
+
+    @property
+    def noise(self) -> str:
+        """What random changes are called, that are done to the inputs as well."""
+        return self.attack.random
+
+    @property
+    def axis(self) -> str:
+        """What the budget is counted in: an epsilon in the unit of the inputs, all others in places."""
+        return f"{self.budget}, {self.inputs.unit}" if self.budget == "epsilon" else self.budget
 
     def title(self) -> str:
         """The attack and its budget."""
-        epsilon = self.method.get("epsilon")
-        return self.method["name"] if epsilon is None else f"{self.method['name']}, epsilon {epsilon:g},"
+        name, budget = self.method["name"], self.budget
+        if not budget:
+            return name
+        most = f"{self.method[budget]:g}"
+        return f"{name}, epsilon {most}," if budget == "epsilon" else f"{name}, {most} {budget},"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

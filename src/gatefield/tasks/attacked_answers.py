@@ -134,7 +134,7 @@ class AttackedAnswers(Attacked):
     def robustness(self) -> tuple[Figure, str] | None:
         if self.curve is None:
             return None
-        figure = robustness_figure(*self.curve, f"{self.budget}, {self.inputs.unit}")
+        figure = robustness_figure(*self.curve, self.axis)
         return figure, "The same attack at other budgets."
 
 

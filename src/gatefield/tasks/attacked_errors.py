@@ -107,5 +107,5 @@ class AttackedErrors(Attacked):
     def robustness(self) -> tuple[Figure, str] | None:
         if self.curve is None:
             return None
-        figure = harm_figure(*self.curve, f"{self.budget}, {self.inputs.unit}", self.inputs.quantity)
+        figure = harm_figure(*self.curve, self.axis, self.inputs.quantity)
         return figure, f"The same attack at other budgets, and {self.noise}."

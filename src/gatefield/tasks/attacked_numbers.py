@@ -43,7 +43,7 @@ class Numbers(Answering):
         labels = answers.label if self.labels is None else self.labels
         own = [labels[part.indices].to(part.raw.device) for part in parts]
         changed = attacked_parts.attacked(parts, attack, own, target, console)
-        noisy = attacked_parts.noisy(parts, changed, seed)
+        noisy = attacked_parts.noisy(parts, attack, changed, seed)
         rounded = [self.rounded(new, part.raw) for part, new in zip(parts, changed)]
         return self.result(
             inputs=self,
@@ -52,7 +52,7 @@ class Numbers(Answering):
             answers=answers,
             answers_after=self._said(changed),
             answers_of_noise=self._said(noisy),
-            curve=self._curve(own, attack) if attack.bounded and target is None else None,
+            curve=self._curve(own, attack) if attack.budget and target is None else None,
             raw=attacked_parts.each(parts, [part.raw for part in parts]),
             changed=attacked_parts.each(parts, changed),
             noisy=attacked_parts.each(parts, noisy),
@@ -74,7 +74,7 @@ class Numbers(Answering):
         return Said.of(probabilities)
 
     def _curve(self, labels: Sequence[Tensor], attack: Attack) -> Robustness:
-        strengths = attacked_parts.strengths(attack, float(self.options.get("epsilon", 8.0)))
+        strengths = attacked_parts.strengths(attack, self.options)
         accuracy, count = torch.zeros(len(strengths), dtype=torch.float64), sum(map(len, labels))
         for part, own in zip(self.parts, labels):
             curve = robustness_curve(part.victim, part.raw, own, attack, strengths)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..core.console import Console
 from ..core.seeding import derive
-from ..explain.attacks.attack import Attack, noise_as_long
+from ..explain.attacks.attack import Attack
 from ..explain.attacks.victim import Victim
 
 ROWS = 64  # attacked at once
@@ -55,10 +55,10 @@ def attacked(
     return changed
 
 
-def noisy(parts: Sequence[Part], changed: Sequence[Tensor], seed: int) -> list[Tensor]:
-    """Each part with random changes as long, row by row, as those of ``changed``."""
+def noisy(parts: Sequence[Part], attack: Attack, changed: Sequence[Tensor], seed: int) -> list[Tensor]:
+    """Each part with random changes of the size, row by row, of those of ``changed``, as ``attack`` measures it."""
     return [
-        noise_as_long(part.victim, new, part.raw, derive(seed, number))
+        attack.chance(part.victim, new, part.raw, derive(seed, number))
         for number, (part, new) in enumerate(zip(parts, changed))
     ]
 
@@ -73,7 +73,12 @@ def each(parts: Sequence[Part], values: Sequence[Tensor]) -> list[Tensor]:
     return [placed[index] for index in range(len(placed))]
 
 
-def strengths(attack: Attack, usual: float) -> list[float]:
-    """The budgets at which a network is measured: of none, of some less and one more than the attack's."""
-    epsilon = float(attack.arguments["epsilon"]) or usual
-    return [0, epsilon / 4, epsilon / 2, epsilon, 2 * epsilon]
+def strengths(attack: Attack, options: Mapping[str, Any]) -> list[float]:
+    """The budgets at which a network is measured: of none, of some less and one more than the attack's.
+
+    Where the attack has a budget of nothing, that of ``options`` stands for it, or the usual one.
+    """
+    _, usual = attack.signature()[attack.budget]
+    most = attack.arguments[attack.budget] or options.get(attack.budget, usual)
+    points = [0, most / 4, most / 2, most, 2 * most]
+    return sorted({round(point) for point in points}) if isinstance(usual, int) else points

@@ -50,16 +50,13 @@ class AttackedPictures(AttackedNumbers):
         """Before, what was added, after, and mere noise."""
         images, captions = [], []
         for index in self.shown(SHOWN):
-            raw = self.raw[index]
-            changed, noisy = whole_pixels(self.changed[index], raw), whole_pixels(self.noisy[index], raw)
-            r = changed.float() - raw.float()
-            scale = 127 / max(float(r.abs().max()), 1.0)
-            images += [raw, (128 + scale * r).clamp(0, 255).to(torch.uint8), changed, noisy]
+            four, scale = before_and_after(self.raw[index], self.changed[index], self.noisy[index])
+            images += four
             captions += [
                 f"{self.answer(self.answers, index)}\n{self.inputs.names[index]}",
                 f"added\n{scale:.3g} times",
                 f"{self.answer(self.answers_after, index)}\nattacked",
-                f"{self.answer(self.answers_of_noise, index)}\nwith noise as long",
+                f"{self.answer(self.answers_of_noise, index)}\nwith {self.noise}",
             ]
         page.heading("Before, what was added, after, and mere noise")
         caption = (
@@ -103,6 +100,16 @@ class Pictures(Numbers):
             return {"moved": None}
         spread = spread_over(len(raw), MOVED)
         return {"moved": translation_robustness(part.victim, raw[spread], labels[spread].to(raw.device), REACH)}
+
+
+def before_and_after(raw: Tensor, changed: Tensor, noisy: Tensor) -> tuple[list[Tensor], float]:
+    """A picture uint8 (channels, height, width), what was added, the changed one and the one with mere noise, in whole
+    grey levels; and how many times larger than it is what was added is drawn, on grey.
+    """
+    after = whole_pixels(changed, raw)
+    r = after.float() - raw.float()
+    scale = 127 / max(float(r.abs().max()), 1.0)
+    return [raw, (128 + scale * r).clamp(0, 255).to(torch.uint8), after, whole_pixels(noisy, raw)], scale
 
 
 def victim_of(trained: TrainedClassifier, raw: Tensor) -> Victim:

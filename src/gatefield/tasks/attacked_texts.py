@@ -15,29 +15,25 @@ from ..data.ragged import Ragged
 from ..data.text_codec import TextCodec
 from ..data.vocabulary import Vocabulary
 from ..explain.attacks.robustness import Robustness
-from ..explain.attacks.symbol_attack import SymbolAttack, random_replacements
+from ..explain.attacks.symbol_attack import SymbolAttack
 from ..explain.attacks.symbol_victim import SymbolVictim
 from ..models.model import Model
 from ..render.page import Page
 from ..render.robustness import robustness_figure
-from ..render.token_strip import token_strip
 from ..training.objective import Objective
 from .attacked_answers import Answering, AttackedAnswers, Said
+from .attacked_symbols import LISTED, ROWS, SHOWN, Exchanged, exchanges, with_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROWS = 16  # attacked at once: each word is weighed against the whole vocabulary
-SHOWN, LISTED = 8, 30
-
 
 @dataclass(frozen=True)
-class AttackedTexts(AttackedAnswers):
+class AttackedTexts(Exchanged, AttackedAnswers):
     """What became of each text.
 
     Attributes:
-        before, after: the words of each text.
-        replaced: how many of them were, (count,).
+        before, after, replaced: see `Exchanged`.
         chance: accuracy by number of words where as many random ones are replaced by random others.
     """
 
@@ -47,11 +43,9 @@ class AttackedTexts(AttackedAnswers):
     replaced: Tensor
     chance: Robustness | None
 
-    budget = "replacements"
-    noise = "as many random words"
-
-    def title(self) -> str:
-        return f"{self.method['name']}, up to {self.method['replacements']} words,"
+    @property
+    def noise(self) -> str:
+        return "as many random words"
 
     def to_dict(self) -> dict[str, Any]:
         content: dict[str, Any] = super().to_dict() | {"mean_replacements": self.mean_replacements}
@@ -86,15 +80,15 @@ class AttackedTexts(AttackedAnswers):
             "answer is for the reader to say: words were chosen for the network alone."
         )
         for index in self.shown(SHOWN):
-            before, after = self.before[index], self.after[index]
-            other = torch.tensor([float(old != new) for old, new in zip(before, after)])
-            answers = self.answer(self.answers, index), self.answer(self.answers_after, index)
-            name = self.inputs.names[index]
-            page.figure(token_strip(before, -other, answers[0]), name, "the text before the attack")
-            page.figure(token_strip(after, other, answers[1]), f"{name}, attacked", "the text after the attack")
+            self.strips(
+                page,
+                index,
+                (self.answer(self.answers, index), self.inputs.names[index]),
+                (self.answer(self.answers_after, index), f"{self.inputs.names[index]}, attacked"),
+            )
         rows = [
             (
-                " ".join(f"{old} → {new}" for old, new in zip(self.before[i], self.after[i]) if old != new),
+                self.exchanged(i),
                 self.answer(self.answers, i),
                 self.answer(self.answers_after, i),
                 self.answer(self.answers_of_noise, i),
@@ -146,30 +140,17 @@ class Texts(Answering):
     def attacked(self, attack: SymbolAttack, target: int | None, seed: int, console: Console) -> AttackedTexts:
         victim, count = self.victim, len(self.words)
         rows = Ragged.from_rows([self.vocabulary.ids(words) for words in self.words])
-        budget = int(attack.arguments["replacements"])
-        labels = torch.zeros(count, dtype=torch.int64) if self.labels is None else self.labels.clone()
+        budget = int(attack.arguments[attack.budget])
+        labels = self._own_answers(rows) if self.labels is None else self.labels.clone()
         attacked, chance = torch.zeros(2, budget + 1, count, len(self.classes))
         after, replaced = [list(words) for words in self.words], torch.zeros_like(labels)
-        with console.progress("attack", count, "text") as progress:
-            for indices in torch.argsort(rows.lengths, stable=True).split(ROWS):
-                symbols, lengths = rows.padded(indices)
-                symbols = symbols.to(victim.writable.device)
-                if self.labels is None:
-                    labels[indices] = victim.predictions(symbols, lengths).cpu()
-                found = attack(victim, symbols, lengths, labels[indices].to(symbols.device), target)
-                random = random_replacements(victim, symbols, lengths, found, seed)
-                for k in range(budget + 1):
-                    attacked[k, indices] = victim.probabilities(found.applied(symbols, k), lengths).float().cpu()
-                    chance[k, indices] = victim.probabilities(random.applied(symbols, k), lengths).float().cpu()
-                replaced[indices] = found.count.cpu()
-                for row, index in enumerate(indices.tolist()):
-                    positions, words = (
-                        found.positions[row].tolist(),
-                        self.vocabulary.tokens(found.symbols[row].tolist()),
-                    )
-                    for position, word in zip(positions[: int(found.count[row])], words):
-                        after[index][position] = word
-                progress.advance(len(indices))
+        for indices, symbols, lengths, found, random in exchanges(victim, rows, attack, labels, target, seed, console):
+            for k in range(budget + 1):
+                attacked[k, indices] = victim.probabilities(found.applied(symbols, k), lengths).float().cpu()
+                chance[k, indices] = victim.probabilities(random.applied(symbols, k), lengths).float().cpu()
+            replaced[indices] = found.count.cpu()
+            for row, index in enumerate(map(int, indices)):
+                after[index] = with_names(self.words[index], found, row, self.vocabulary.symbols)
         curves = self.split is not None and target is None
         return AttackedTexts(
             inputs=self,
@@ -184,6 +165,14 @@ class Texts(Answering):
             replaced=replaced,
             chance=_by_number(chance, labels) if curves else None,
         )
+
+    def _own_answers(self, rows: Ragged) -> Tensor:
+        """What the network answers to each of ``rows``, int64 (count,)."""
+        answers = torch.zeros(len(rows), dtype=torch.int64)
+        for indices in torch.argsort(rows.lengths, stable=True).split(ROWS):
+            symbols, lengths = rows.padded(indices)
+            answers[indices] = self.victim.predictions(symbols.to(self.victim.writable.device), lengths).cpu()
+        return answers
 
 
 def _by_number(probabilities: Tensor, labels: Tensor) -> Robustness:

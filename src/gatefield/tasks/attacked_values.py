@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.configurable import Configurable
 from ..core.console import Console
+from ..explain.attacks.answer_victim import AnswerVictim
 from ..explain.attacks.attack import Attack
 from ..explain.attacks.loss_victim import LossVictim
 from . import attacked_parts
@@ -50,16 +51,16 @@ class Values(Erring):
         """The same inputs, with errors against ``target`` in place of what is right."""
         raise NotImplementedError
 
-    def noisy(self, changed: Sequence[Tensor], seed: int) -> list[Tensor]:
-        """Each part with random changes of the size of those of ``changed``."""
-        return attacked_parts.noisy(self.parts, changed, seed)
+    def noisy(self, attack: Attack, changed: Sequence[Tensor], seed: int) -> list[Tensor]:
+        """Each part with random changes of the size of those of ``changed``, which ``attack`` made."""
+        return attacked_parts.noisy(self.parts, attack, changed, seed)
 
     def attacked(self, attack: Attack, target: Any, seed: int, console: Console) -> AttackedValues:
         told = self if target is None else self.towards(target)
         parts = told.parts
         numbers = [torch.arange(len(part.raw), device=part.raw.device) for part in parts]
         changed = attacked_parts.attacked(parts, attack, numbers, None if target is None else numbers, console)
-        noisy = told.noisy(changed, seed)
+        noisy = told.noisy(attack, changed, seed)
         raw = [part.raw for part in parts]
         return told.result(
             inputs=told,
@@ -67,7 +68,7 @@ class Values(Erring):
             errors=told.measured(raw),
             errors_after=told.measured(changed),
             errors_of_noise=told.measured(noisy),
-            curve=told._curve(attack, numbers, seed) if attack.bounded and target is None else None,
+            curve=told._curve(attack, numbers, seed) if attack.budget and target is None else None,
             raw=attacked_parts.each(parts, raw),
             changed=attacked_parts.each(parts, changed),
             noisy=attacked_parts.each(parts, noisy),
@@ -86,13 +87,26 @@ class Values(Erring):
                 errors[part.indices[rows]] = self.errors(part, given[rows].float(), rows).double().cpu()
         return errors
 
+    def answers(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """What the network answers to each of ``values``, which are of the shapes of the parts; on the CPU, in order.
+
+        Of parts whose victims are an `AnswerVictim`.
+        """
+        found = []
+        for part, given in zip(self.parts, values):
+            victim = part.victim
+            assert isinstance(victim, AnswerVictim)
+            numbers = torch.arange(len(given), device=given.device)
+            found.append(torch.cat([victim.answers(given[rows].float(), rows) for rows in numbers.split(ROWS)]))
+        return attacked_parts.each(self.parts, found)
+
     def _curve(self, attack: Attack, numbers: Sequence[Tensor], seed: int) -> Harm:
-        strengths = attacked_parts.strengths(attack, float(self.options.get("epsilon", 8.0)))
+        strengths = attacked_parts.strengths(attack, self.options)
         means = []
-        for epsilon in strengths:
-            stronger = type(attack)(**{**attack.arguments, "epsilon": epsilon})
+        for budget in strengths:
+            stronger = attack.with_budget(budget)
             changed = [part.attacked(stronger, own, None) for part, own in zip(self.parts, numbers)]
-            noisy = self.noisy(changed, seed)
+            noisy = self.noisy(stronger, changed, seed)
             means.append([float(self.measured(changed).mean()), float(self.measured(noisy).mean())])
         return Harm(torch.tensor(strengths, dtype=torch.float64), *torch.tensor(means, dtype=torch.float64).unbind(1))
 

@@ -29,12 +29,13 @@ def attack(
     """Attack the network of ``run``, with the preparation of its inputs inside.
 
     Args:
-        run: a trained run of a task that can be attacked: pictures, recordings or texts sorted into classes.
+        run: a trained run; every task of this library can be attacked.
         files: as `predict` takes them: paths, folders, texts, or the bytes of files; none takes the test part of the
             run's data, else the validation part.
         method: an attack, by name or as recipes write it; by default the one that suits the task.
-        epsilon: its budget, in grey levels of 255 or as an amplitude; by default what suits the task.
-        target: the class that the network shall answer.
+        epsilon: its budget, in the unit of the inputs: grey levels of 255, an amplitude, standard deviations; by
+            default what suits the task.
+        target: what the network shall answer: a class, or a sentence that it shall hear, say or translate.
         count: how many inputs of the data at most, spread over them.
         console: shows progress.
 
@@ -87,7 +88,7 @@ def _chosen(offered: Attackable, asked: dict[str, Any], epsilon: float | None) -
         if "epsilon" in asked:
             raise ArgumentError("epsilon is given twice", hint="keep one of the two", path=("epsilon",))
         if "epsilon" not in known:
-            raise _without_epsilon(offered, name)
+            raise _without_epsilon(offered, able[name])
         if not 0 <= epsilon < math.inf:
             message, example = f"epsilon is {epsilon:g}", offered.options.get("epsilon", 8)
             hint = f"give a number from 0, such as {example:g} {offered.unit}"
@@ -97,10 +98,10 @@ def _chosen(offered: Attackable, asked: dict[str, Any], epsilon: float | None) -
     return Spec.from_config({**suited, **asked}, (), offered.attacks).build()
 
 
-def _without_epsilon(offered: Attackable, name: str) -> ArgumentError:
+def _without_epsilon(offered: Attackable, attack: Any) -> ArgumentError:
+    if attack.budget:
+        message = f"the budget of the attack '{attack.name}' is a number of {attack.budget}: it has no epsilon"
+        return ArgumentError(message, hint=f"leave epsilon out, and set {attack.budget}", path=("epsilon",))
     bounded = [each.name for each in offered.able() if "epsilon" in each.signature()]
-    if bounded:
-        message = f"the attack '{name}' looks for the smallest change: it has no epsilon"
-        return ArgumentError(message, hint=f"leave epsilon out, or choose of: {', '.join(bounded)}", path=("epsilon",))
-    message = f"the budget of the attack '{name}' is a number of {offered.unit}: it has no epsilon"
-    return ArgumentError(message, hint="leave epsilon out, and set replacements", path=("epsilon",))
+    message = f"the attack '{attack.name}' looks for the smallest change: it has no epsilon"
+    return ArgumentError(message, hint=f"leave epsilon out, or choose of: {', '.join(bounded)}", path=("epsilon",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import pathlib
@@ -15,7 +16,6 @@ from torch import Tensor
 from ..core.arguments import PositiveInt
 from ..core.configurable import DEFAULTS, Spec, named
 from ..core.errors import ArgumentError
-from ..core.extras import installed
 from ..core.run_folder import RunFolder
 from ..data import batching
 from ..data.captioned_sequences import CaptionedSequences, indicated
@@ -28,6 +28,7 @@ from ..data.streamed_images import ImageFiles
 from ..data.text_codec import TextCodec
 from ..data.tokens import Tokenizer
 from ..decoding import Decoder, Forbidden, Hypothesis
+from ..functional.spread import spread_over
 from ..models.language.captioner import Captioner
 from ..models.model import Model
 from ..render.page import Page
@@ -36,8 +37,10 @@ from ..training.objectives.frames import Frames
 from ..training.settings import Training
 from ..training.weights import restore_tensors, state_tensors
 from . import captioning_page
+from .attacked_captions import Captions, Describer
+from .captioning_metrics import bleu
 from .explainable import Explainable
-from .explained_captions import explainable_captions
+from .explained_captions import SeeingCaptioner, explainable_captions
 from .fitting import fit_network
 from .given_pictures import given_pictures
 from .pretrained import from_pretrained
@@ -261,6 +264,7 @@ class Captioning(SequenceTask[CaptionedImage]):
         return metrics | bleu([own.text for own in said], [item.captions for item in items])
 
     def _plain(self, caption: str) -> list[str]:
+        """The words of a caption, in lower case."""
         return [token.lower() for token in self.codec.tokenizer.tokens(caption)]
 
     def describe(self, metrics: dict[str, Any]) -> str:
@@ -292,6 +296,34 @@ class Captioning(SequenceTask[CaptionedImage]):
             self.captioner, self.codec, self.preparation, lambda picture: self.say(picture, session)[0], files
         )
 
+    def attackable(self, files: Iterable[Any], count: int) -> Captions:
+        """Pictures for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            DataError: a file that is no picture.
+        """
+        session = Session(processes=Processes(device=self.model.device))
+        channels, *size = self.shape
+        given, split, right = list(given_pictures(files)), None, None
+        if given:
+            names = [picture.name for picture in given]
+            raw = torch.stack([picture.pixels(channels, (size[0], size[1])) for picture in given])
+        else:
+            split, part = self.part(None)
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+            names, right = [item.place for item in items], [item.captions for item in items]
+            raw = self.images(items).batch(torch.arange(len(items)))
+        describer = Describer(
+            SeeingCaptioner(self.captioner),
+            self.objective(self.captioner),
+            self.codec,
+            functools.partial(self.preparation, device=session.device),
+            lambda pictures: [said.text for said in self.say(pictures, session)],
+            self._plain,
+            self.longest,
+        )
+        return Captions.of(describer, split, names, raw.to(session.device), right)
+
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         captioning_page.compose(self, session, folder, page)
 
@@ -308,19 +340,3 @@ class Captioning(SequenceTask[CaptionedImage]):
             pretraining=Training(epochs=1),
             training=Training(epochs=2),
         )
-
-
-def bleu(said: Sequence[str], captions: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Corpus BLEU in [0, 100] of captions against all that people gave, upper and lower case alike.
-
-    Nothing where the package sacrebleu, which computes it, is not installed.
-
-    Reference: Papineni et al. (2002); Post (2018).
-    """
-    if not installed("sacrebleu") or not said:
-        return {}
-    import sacrebleu
-
-    most = max(map(len, captions))
-    columns = [[own[place] if place < len(own) else None for own in captions] for place in range(most)]
-    return {"bleu": sacrebleu.corpus_bleu(list(said), columns, lowercase=True).score}  # type: ignore[arg-type]

@@ -23,11 +23,13 @@ from ..data.readers.csv_series import CsvSeries
 from ..data.sequence_set import TaggedSequences
 from ..data.series import Series, SeriesReader
 from ..functional.autoregression import least_squares, select_order
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.direction import direction_figure
 from ..render.page import Page
 from ..training.settings import Training
+from .attacked_directions import Stretches
 from .bucketing import bucketed
 from .explainable import Explainable, ExplainableInput
 from .explained_directions import REMARK, Course, ExplainableDirections
@@ -278,6 +280,43 @@ class DirectionTagging(SequenceTask[Stretch]):
         if not files:
             stretches = iter([self._newest(self.data.read(), "the end of the run's own series")])
         return ExplainableDirections.of(model, CLASSES, map(self.reading, stretches))
+
+    def attackable(self, files: Iterable[Any], count: int) -> Stretches:
+        """Stretches for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Of a file the newest steps of which it tells what came: all but the last.
+
+        Raises:
+            DataError: a file that cannot be used, or with fewer than three steps.
+        """
+        model = self.model
+        assert isinstance(model, SequencePredictor)
+        split, stretches = None, [self._followed(newest) for newest in self.given(files)]
+        if not stretches:
+            split, part = self.part(None)
+            stretches = [part[index] for index in spread_over(len(part), count).tolist()]
+        return Stretches.of(
+            model,
+            split,
+            [each.place for each in stretches],
+            [self._scaled(each.changes) for each in stretches],
+            [each.rises for each in stretches],
+            [[each.series.stamp(step) for step in each.steps] for each in stretches],
+            self._names[0],
+        )
+
+    def _followed(self, newest: Stretch) -> Stretch:
+        """The end of the same series, without the step of which nobody knows what came after it.
+
+        Raises:
+            DataError: there is no other.
+        """
+        series = newest.series
+        changes, rises = self._changes(series)[:-1][-self.length :], (series.values[1:, 0].diff() > 0)[-self.length :]
+        if not len(changes):
+            message = f"{newest.place} has {len(series)} steps"
+            raise DataError(message, hint="give at least three: a change, and what came after it")
+        return self._stretch(series, changes, rises.long(), len(series) - 1 - len(changes), newest.place)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

@@ -82,10 +82,17 @@ class SeeingCaptioner(nn.Module):
         super().__init__()
         self.network, self.decoder, self.codes = captioner.network, captioner.decoder, captioner.layer
 
-    def forward(self, pictures: Tensor, said: Tensor) -> Tensor:
-        """Scores (batch, time, words) of what follows each of the words ``said``."""
+    def forward(self, pictures: Tensor, said: Tensor, shown: Tensor | None = None) -> Tensor:
+        """Scores (batch, time, words) of what follows each of the words ``said``.
+
+        Args:
+            pictures: (count, channels, height, width).
+            said: (batch, time) int64.
+            shown: (batch,) int64, the picture of each row of ``said``; None: each row has its own.
+        """
         assert self.network is not None
         codes = layer_outputs(self.network, pictures, [self.codes])[self.codes]
+        codes = codes if shown is None else codes[shown]
         places = codes.flatten(2).transpose(1, 2) if codes.dim() > 2 else codes[:, None]
         memory = None if self.decoder.attention is None else self.decoder.attention.prepare(places)
         return self.decoder(said, self.decoder.begin(places.mean(1), memory))[0]

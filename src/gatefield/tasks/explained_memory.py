@@ -17,7 +17,7 @@ from ..render.remembered import remembered_figure, remembered_map
 from .exhibits import stacked, title
 from .explainable import Answer, Drawing, Exhibit, Explainable, ExplainableInput, Explanation
 from .explained_odds import log_odds, until
-from .memory_sequences import DISTRACTORS
+from .memory_sequences import COPY_SYMBOLS, DISTRACTORS
 
 SUM = "the sum"  # the only answer to an adding problem
 READABLE = 120  # symbols side by side
@@ -175,13 +175,18 @@ def remembered(problem: str, x: Tensor, right: Sequence[str], causal: bool) -> R
         return Remembered(tokens, [marks.nonzero()[:, 0].tolist()], right, legend, causal, numbers)
     symbols = x.argmax(1).tolist()
     if problem == "copy":
-        names = {BLANK: "·", GO: "?"}
-        tokens = [names.get(symbol, str(symbol)) for symbol in symbols]
+        names = copy_names()
+        tokens = [names[symbol] for symbol in symbols]
         legend = "Of the symbols, · is a blank, and ? asks for those that came first."
         return Remembered(tokens, [[number] for number in range(len(right))], right, legend, causal)
     marked = [step for step, symbol in enumerate(symbols) if symbol >= DISTRACTORS]
     legend = "Of the symbols only X and Y count."
     return Remembered([SYMBOLS[symbol] for symbol in symbols], [marked], right, legend, causal)
+
+
+def copy_names() -> list[str]:
+    """What the symbols of a sequence to be copied are called."""
+    return [{BLANK: "·", GO: "?"}.get(symbol, str(symbol)) for symbol in range(COPY_SYMBOLS)]
 
 
 def _on(heat: Tensor, marked: Sequence[int]) -> str:

@@ -92,12 +92,12 @@ def explainable_translations(
         inputs,
         noun="symbol",
         reader=reader,
-        embedding=_embedding(model, network.device),
+        embedding=source_embedding(model, network.device),
         cut=codecs.target.tokenizer.inside,
     )
 
 
-def _embedding(model: nn.Module, device: torch.device) -> str:
+def source_embedding(model: nn.Module, device: torch.device) -> str:
     """The layer that embeds what is read, told by a text of one symbol from which two are written.
 
     The numbers of symbols cannot tell it from that of what is written: each side has numbers of its own.

@@ -31,9 +31,8 @@ class FilmErrors:
         """Take in forecasts (windows, horizon, pixels), before the logistic function, and what came."""
         z, t = logits.double(), targets.double()
         losses = functional.binary_cross_entropy_with_logits(z, t, reduction="none")
-        least = -(torch.special.xlogy(t, t) + torch.special.xlog1py(1 - t, -t))
         squares = (z.sigmoid() - t).square()
-        self._sums += torch.stack([part.sum((0, 2)) for part in (losses, squares, least)])
+        self._sums += torch.stack([part.sum((0, 2)) for part in (losses, squares, entropies(t))])
         self.windows += len(z)
 
     @property
@@ -45,6 +44,11 @@ class FilmErrors:
         steps = [{"step": k, "loss": a, "squared_error": b} for k, (a, b, _) in enumerate(zip(*by_step), 1)]
         count = self.windows * horizon
         return {"count": count, "loss": loss, "squared_error": squared, "least": least, "steps": steps}
+
+
+def entropies(t: Tensor) -> Tensor:
+    """The cross-entropy of forecasts that are right, -t log t - (1 - t) log(1 - t), of each pixel in [0, 1]."""
+    return -(torch.special.xlogy(t, t) + torch.special.xlog1py(1 - t, -t))
 
 
 def batches(films: Sequence[Film], past: int, horizon: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -20,12 +20,14 @@ from ..data.readers.csv_series import CsvSeries
 from ..data.series import Series, SeriesReader
 from ..data.windows import WindowBatches, Windows, inputs_of
 from ..functional.autoregression import Criterion
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.drawing import figure_png
 from ..render.page import Page
 from ..training.objectives.quantiles import Quantiles
 from ..training.settings import Training
 from . import forecast_metrics
+from .attacked_forecasts import Origin, Pasts
 from .back_test import Method, Tested
 from .derived_arguments import require_derived
 from .explainable import Explainable
@@ -299,6 +301,24 @@ class Forecasting(Task):
         given = [("<bytes>" if isinstance(file, bytes) else str(file), self._read(file)) for file in files]
         series = given or [("the end of the training series", trained.tail)]
         return ExplainableForecasts.of(trained, (forecast_reading(trained, one, name) for name, one in series))
+
+    def attackable(self, files: Iterable[Any], count: int) -> Pasts:
+        """Forecasts for attacks; of the task's own data at most ``count``, spread over the test part.
+
+        A file's last steps, as many as are forecast, are what came; what is attacked are those before them.
+
+        Raises:
+            DataError: a series of another kind, or too short.
+        """
+        trained = self.trained
+        given = [("<bytes>" if isinstance(file, bytes) else str(file), self._read(file)) for file in files]
+        if given:
+            ends = [Origin(series, len(series) - trained.horizon) for _, series in given]
+            return Pasts.of(trained, None, [name for name, _ in given], ends)
+        series, (start, stop) = self.series, self.division.part("test")
+        steps = torch.arange(max(start, trained.memory), stop - trained.horizon + 1, self.every)
+        origins = [Origin(series, first) for first in steps[spread_over(len(steps), count)].tolist()]
+        return Pasts.of(trained, "test", [series.stamp(origin.first) for origin in origins], origins)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, tested = self._back_test(session, None)

@@ -21,11 +21,13 @@ from ..data.ragged import Ragged
 from ..data.reader import RollReader
 from ..data.sequence_set import ContinuedSequences
 from ..data.transposition import transpositions
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..render.piano_roll import LOWEST, key_name, piano_roll
 from ..training.settings import Training
+from .attacked_rolls import Rolls
 from .bucketing import bucketed
 from .explainable import Explainable, ExplainableInput
 from .explained_rolls import REMARK, ExplainableFrames, HeardRoll
@@ -196,6 +198,25 @@ class FramePrediction(SequenceTask[Roll]):
             remark = f"{REMARK} No piece was given: this is the first of the {name} part."
             readings = iter([dataclasses.replace(self.reading(pieces[0]), remark=remark)])
         return ExplainableFrames.of(model, readings)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Rolls:
+        """Pieces for attacks, as `predict` takes them; of the task's own data at most ``count``, spread over the part
+        that is measured on.
+
+        Raises:
+            InputError: a piece with less than two frames, of which the second could be foretold.
+        """
+        model = self.model
+        assert isinstance(model, SequencePredictor)
+        split, pieces = None, list(self.given(files))
+        for piece in pieces:
+            if len(piece.notes) < 2:
+                message = f"'{piece.place}' has {len(piece.notes)} frame"
+                raise InputError(message, hint="give at least two, commas between them: 60 64 67, 59 62 67")
+        if not pieces:
+            split, part = self.part(None)
+            pieces = [part[index] for index in spread_over(len(part), count).tolist()]
+        return Rolls.of(model, split, pieces)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         name, items = self.part(None)

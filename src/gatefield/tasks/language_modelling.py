@@ -25,6 +25,7 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import language_page
+from .attacked_writing import Writing, given_passage, passages
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts
@@ -241,6 +242,18 @@ class LanguageModelling(SequenceTask[str]):
         inputs = (self.reading(given.text, given.name) for given in given_texts(files))
         symbols = self.codec.vocabulary.symbols
         return Explainable(self.network, symbols, lambda logits: logits.softmax(-1), inputs, noun="symbol")
+
+    def attackable(self, files: Iterable[Any], count: int) -> Writing:
+        """Passages for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            InputError: a text of too few symbols.
+        """
+        split, read = None, [given_passage(self.codec, given) for given in given_texts(files)]
+        if not read:
+            split, items = self.part(None)
+            read = passages(self.ids(items), self.codec, split, count)
+        return Writing.of(self.network, self.codec, self.unit, split, read)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         language_page.compose(self, session, folder, page)

@@ -17,11 +17,13 @@ from ..core.errors import InputError
 from ..core.run_folder import RunFolder
 from ..core.seeding import derive
 from ..data.corpus import Parts
+from ..functional.spread import spread_over
 from ..layers.encoders.encoder import Encoder
 from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..training.settings import Training
+from .attacked_memory import Addends, Memories
 from .explainable import Explainable, ExplainableInput
 from .explained_memory import COUNTED, SUM, ExplainableSum, ExplainableSymbols, MemoryNetwork, remembered
 from .memory_sequences import COPY_SYMBOLS, ORDERS, PROBLEMS, Drawn, DrawnBatches
@@ -186,6 +188,29 @@ class MemoryProblem(SequenceTask[int]):
         if wanted.output == "linear":
             return ExplainableSum.of(network, (SUM,), readings)
         return ExplainableSymbols.of(network, self._classes, readings)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Addends | Memories:
+        """Sequences for attacks, those of numbers that are given; without any at most ``count``, spread over the part
+        that is measured on.
+
+        Raises:
+            InputError: an input that is no whole number.
+        """
+        wanted, model = PROBLEMS[self.problem], self.model
+        assert isinstance(model, SequencePredictor)
+        split, given = None, list(self.given(files))
+        sequences, names = [self._drawn(number) for number in given], [f"sequence {number}" for number in given]
+        if not given:
+            split, items = self.part(None)
+            epoch = self.batches(items, BATCH, False, Session()).epoch(0)
+            every = Drawn(*map(torch.cat, zip(*((*batch.inputs, batch.targets) for batch in epoch))))
+            chosen = spread_over(len(items), count)
+            sequences = [Drawn(every.inputs[chosen], every.targets[chosen])]
+            names = [f"{split} sequence {number + 1}" for number in chosen.tolist()]
+        drawn = Drawn(*map(torch.cat, zip(*sequences)))
+        if wanted.output == "linear":
+            return Addends.of(model, split, names, drawn)
+        return Memories.of(model, self.problem, split, names, drawn, wanted.answered, self._classes)
 
     def _answers(self, drawn: Drawn, session: Session) -> list[tuple[str, str]]:
         """What is answered and what is right, for each sequence, in words."""

@@ -14,30 +14,34 @@ class SpelledWords(nn.Module):
     """The tagger from the vectors [E w; c] of its words on, so that explanations count what letters tell as well.
 
     Args:
-        tagger: reads words and their letters; has an ``embedding`` and ``characters``.
+        tagger: reads words, and their letters where it has ``characters``; has an ``embedding``.
     """
 
     def __init__(self, tagger: Model) -> None:
         super().__init__()
         self.tagger = tagger
 
-    def inputs(self, words: Tensor, lengths: Tensor, letters: Tensor) -> tuple[Tensor, ...]:
+    def inputs(self, words: Tensor, lengths: Tensor, letters: Tensor | None = None) -> tuple[Any, ...]:
         """The arguments of `forward` for those of the tagger."""
-        tagger: Any = self.tagger
+        parts = zip(self._layers(), (words, letters))
         with torch.no_grad():
-            vectors = torch.cat([tagger.embedding(words), tagger.characters(letters)], 2)
+            vectors = torch.cat([layer(part) for layer, part in parts], 2)
         return vectors, lengths, words, letters
 
-    def forward(self, x: Tensor, lengths: Tensor, words: Tensor, letters: Tensor) -> Any:
+    def forward(self, x: Tensor, lengths: Tensor, words: Tensor, letters: Tensor | None = None) -> Any:
         """What the tagger says of ``words`` where ``x`` (batch, time, features) stands for what it knows of each."""
-        tagger: Any = self.tagger
-        vectors, spelled = x.split([tagger.embedding.width, tagger.characters.width], 2)
+        layers = self._layers()
         hooks = [
-            tagger.embedding.register_forward_hook(lambda *_: vectors),
-            tagger.characters.register_forward_hook(lambda *_: spelled),
+            layer.register_forward_hook(lambda *_, part=part: part)
+            for layer, part in zip(layers, x.split([layer.width for layer in layers], 2))
         ]
         try:
-            return tagger(words, lengths, letters)
+            return self.tagger(words, lengths, letters)
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _layers(self) -> list[Any]:
+        """What is known of a word: by its number and, where they are read, by its letters."""
+        tagger: Any = self.tagger
+        return [tagger.embedding, *([] if tagger.characters is None else [tagger.characters])]

@@ -25,10 +25,12 @@ from ..data.tokenizers.words import JOINER, Words
 from ..data.vocabulary import Vocabulary
 from ..functional.crf import LinearChain, marginals, viterbi
 from ..functional.entities import entity_scores, is_bio
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.confusion import confusion_figure
 from ..render.page import Page
 from ..training.settings import Training
+from .attacked_tags import Tags
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts
@@ -195,8 +197,7 @@ class Tagging(SequenceTask[TaggedSentence]):
         Raises:
             InputError: there is no word in it.
         """
-        if not item.words:
-            raise InputError(f"there is no word in '{item.place}'", hint="give a text with words")
+        _require_words(item)
         (batch,) = self.batches([item], 1, False, Session()).epoch(0)
         inputs = tuple(part.to(self.model.device) for part in batch.inputs)
         remark = "Explained is the score of a tag before the CRF weighs what stands beside it." if self._chained else ""
@@ -212,6 +213,25 @@ class Tagging(SequenceTask[TaggedSentence]):
         spelled = SpelledWords(model).eval()
         inputs = (dataclasses.replace(each, inputs=spelled.inputs(*each.inputs)) for each in readings)
         return _ExplainableTags(spelled, self.tags, probabilities, inputs, noun="tag", options=options)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Tags:
+        """Sentences for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            InputError: a text without words, or data with tags that the network does not know.
+        """
+        split, items = None, list(self.given(files))
+        if not items:
+            split, part = self.part(None)
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+            unknown = {tag for item in items for tag in item.tags} - set(self.tags)
+            if unknown:
+                message = f"the data have the tag '{min(unknown)}', which the network does not know"
+                raise InputError(message, hint="give texts to attack")
+        for item in items:
+            _require_words(item)
+        letters = None if self.spec.arguments.get("characters") is None else self.alphabet
+        return Tags.of(self.model, self.vocabulary, self._looked_up, letters, self.tags, split, items)
 
     @property
     def _chained(self) -> bool:
@@ -279,6 +299,11 @@ class _ExplainableTags(Explainable):
 
     def decided(self, outputs: Any, probabilities: Tensor) -> Tensor:
         return viterbi(outputs)[0] if isinstance(outputs, LinearChain) else super().decided(outputs, probabilities)
+
+
+def _require_words(item: TaggedSentence) -> None:
+    if not item.words:
+        raise InputError(f"there is no word in '{item.place}'", hint="give a text with words")
 
 
 def _plain(metrics: dict[str, Any]) -> dict[str, float]:

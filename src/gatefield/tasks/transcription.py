@@ -23,11 +23,15 @@ from ..data.vocabulary import Vocabulary
 from ..decoding import Hypothesis, PrefixBeam
 from ..decoding.ctc import CTCDecoder
 from ..functional.ctc_alignment import aligned
+from ..functional.ctc_paths import steps_needed
 from ..functional.edit_distance import Edits, total_edits
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import transcription_page
+from .attacked_transcripts import Listener, Transcripts
+from .attacked_waveforms import Waveforms
 from .exhibits import Sound
 from .explainable import Explainable, ExplainableInput
 from .explained_transcripts import explainable_transcripts
@@ -138,8 +142,7 @@ class Transcription(SequenceTask[Recording]):
                 frames = self.features.count(item)
                 for stride in strides:
                     frames = -(-frames // stride)
-                needed = len(item.text) + sum(one == other for one, other in zip(item.text, item.text[1:]))
-                if frames < needed:
+                if frames < steps_needed(item.text):
                     message = f"{item.place}: {frames} frames cannot hold the {len(item.text)} characters of its text"
                     raise DataError(message, hint="use fewer strides or a smaller hop, or leave the recording out")
 
@@ -305,6 +308,25 @@ class Transcription(SequenceTask[Recording]):
     def explainable(self, files: Iterable[Any]) -> Explainable:
         """Recordings for explainers: for each symbol of the transcript a number for every frame."""
         return explainable_transcripts(self.model, self.features, self.labels, files)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Transcripts:
+        """Recordings for attacks; of the task's own data at most ``count``, spread over the part that is measured on.
+
+        Raises:
+            DataError: a file that is no recording.
+        """
+        items, split, right = list(self.given(files)), None, None
+        if not items:
+            split, part = self.part(None)
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+            right = [[item.text] for item in items]
+        waves, objective = Waveforms.of(items, self.features.sampled_at), self.objective(self.model)
+        listener = Listener(self.model, objective, self.features, self.labels, self._written, waves)
+        return Transcripts.of(listener, split, right)
+
+    def _written(self, log_y: Tensor, lengths: Tensor) -> list[str]:
+        """What the decoder of the recipe makes of log-probabilities (n, frames, labels)."""
+        return [self.text(own[0]) for own in self._decoded(self.decoder, log_y, lengths)]
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
         transcription_page.compose(self, session, folder, page)

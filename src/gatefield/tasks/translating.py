@@ -13,6 +13,7 @@ from torch import Tensor
 from ..core.errors import ArgumentError, InputError
 from ..core.files import write_bytes
 from ..data.corpus import TextPair
+from ..data.ragged import Ragged
 from ..data.text_codec import TextCodec
 from ..decoding import Beam, Constraint, Decoder, Forbidden, MustContain, UnnormalizedBeam
 from ..render.attention import attention_map
@@ -80,7 +81,6 @@ class Codecs(NamedTuple):
         return int(self.stretch * symbols) + SPARE
 
 
-@torch.inference_mode()
 def translate(
     model: Network,
     codecs: Codecs,
@@ -89,12 +89,26 @@ def translate(
     numbers: Sequence[int] | None = None,
     must_contain: Sequence[str] = (),
 ) -> list[list[Translated]]:
-    """The translations of each text, best first; what a text gets does not depend on the others.
+    """The translations of each text, best first; see `translate_symbols`."""
+    return translate_symbols(model, codecs, decoder, codecs.source.encode_all(texts), numbers, must_contain)
+
+
+@torch.inference_mode()
+def translate_symbols(
+    model: Network,
+    codecs: Codecs,
+    decoder: Decoder,
+    rows: Ragged,
+    numbers: Sequence[int] | None = None,
+    must_contain: Sequence[str] = (),
+) -> list[list[Translated]]:
+    """The translations of each row of source symbols, best first; what one gets does not depend on the others.
 
     Padding, the begin and the unknown symbol are never said.
 
     Args:
         model: in evaluation mode.
+        rows: as the source's codec encodes texts.
         numbers: of each text in its whole data set, after which random streams are named; 0, 1, ... by default.
         must_contain: phrases that every translation has, as they stand inside a text, token by token; it may then be
             longer by as many.
@@ -106,11 +120,10 @@ def translate(
     """
     vocabulary = codecs.target.vocabulary
     assert vocabulary.begin is not None
-    rows = codecs.source.encode_all(texts)
     phrases = [_phrase(codecs.target, phrase) for phrase in must_contain]
     limits = [codecs.limit(length) + sum(map(len, phrases)) for length in rows.lengths.tolist()]
-    found: list[list[Translated]] = [[] for _ in texts]
-    for places in torch.argsort(rows.lengths, stable=True).split(BATCH) if texts else ():
+    found: list[list[Translated]] = [[] for _ in limits]
+    for places in torch.argsort(rows.lengths, stable=True).split(BATCH) if limits else ():
         source, lengths = rows.padded(places)
         state = model.start((source.to(model.device), lengths.to(model.device)))
         mine = places.tolist()
@@ -174,12 +187,20 @@ def _constraints(codec: TextCodec, phrases: list[list[int]], count: int) -> list
 
 def _phrase(codec: TextCodec, phrase: str) -> list[int]:
     """The symbols of ``phrase``, without begin and end."""
-    tokens = codec.tokenizer.inside(phrase)
+    return known_symbols(codec, codec.tokenizer.inside(phrase), f"phrase {phrase!r}")
+
+
+def known_symbols(codec: TextCodec, tokens: Sequence[str], called: str) -> list[int]:
+    """The symbols of ``tokens``, which shall be in a translation.
+
+    Raises:
+        InputError: there are none, or some that the network does not know; ``called`` names them.
+    """
     strange = [token for token in tokens if token not in codec.vocabulary]
     if strange or not tokens:
         what = f"has {strange[0]!r}, which the network does not know" if strange else "is empty"
         hint = "a translation can contain what the training translations are made of"
-        raise InputError(f"the phrase {phrase!r} {what}", hint=hint)
+        raise InputError(f"the {called} {what}", hint=hint)
     return codec.vocabulary.ids(tokens)
 
 

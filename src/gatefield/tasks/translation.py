@@ -22,6 +22,7 @@ from ..data.sequence_set import IGNORED, PairedSequences
 from ..data.text_codec import TextCodec
 from ..data.tokens import Tokenizer
 from ..decoding import BeamSearchOptimization, Decoder, UnnormalizedBeam
+from ..functional.spread import spread_over
 from ..models.model import Model
 from ..render.page import Page
 from ..training.objective import Objective
@@ -30,6 +31,7 @@ from ..training.objectives.cross_entropy import CrossEntropy
 from ..training.schedule import Progress, Schedule
 from ..training.settings import Training
 from . import translation_page
+from .attacked_translations import Translations
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
 from .explained_translations import explainable_translations
@@ -313,6 +315,14 @@ class Translation(SequenceTask[TextPair]):
     def explainable(self, files: Iterable[Any]) -> Explainable:
         """Texts for explainers: for each symbol of the translation a number for every symbol of the text."""
         return explainable_translations(self.network, self.codecs, self.decoder, files)
+
+    def attackable(self, files: Iterable[Any], count: int) -> Translations:
+        """Texts for attacks; of the task's own data at most ``count``, spread over the part that is measured on."""
+        split, items = None, list(self.given(files))
+        if not items:
+            split, part = self.part(None)
+            items = [part[index] for index in spread_over(len(part), count).tolist()]
+        return Translations.of(self.network, self.codecs, self.decoder, split, items)
 
     def looked(self, text: str, symbols: Sequence[str]) -> Alignment:
         """Where the network looks in ``text`` while it says ``symbols``.

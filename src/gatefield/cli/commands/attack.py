@@ -16,16 +16,21 @@ from ..options import contents_of, device_option, json_option
 @click.option(
     "--method",
     metavar="NAME",
-    help="'gatefield list attacks' names them; of texts, hot-flip.  [default: fgsm, of texts hot-flip]",
+    help="'gatefield list attacks' names them.  [default: fgsm, of piano rolls flip, of words and symbols hot-flip]",
 )
 @click.option(
     "--epsilon",
     type=float,
     metavar="E",
-    help="The budget: grey levels of 255, or an amplitude of at most 1.  [default: 8, of sounds 0.001]",
+    help="The budget: grey levels of 255, an amplitude of at most 1, standard deviations of a series, or a part of 0 to "
+    "1 of keys and of numbers to be added.  [default: 8, of sounds 0.001, of all others 0.1]",
 )
 @set_option
-@click.option("--target", metavar="CLASS", help="What the network shall answer.  [default: anything wrong]")
+@click.option(
+    "--target",
+    metavar="ANSWER",
+    help="What the network shall answer: a class, or what it shall hear, say or translate.  [default: anything wrong]",
+)
 @click.option(
     "--count", type=click.IntRange(min=1), default=500, help="How many test inputs to attack at most.  [default: 500]"
 )
@@ -46,18 +51,21 @@ def command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Change pictures, recordings or texts a little, so that the network in RUN is wrong about them.
+    """Change what the network in RUN reads a little, so that it is wrong about it.
 
-    Without an INPUT, the test part of the run's own data is attacked, and accuracy before and after is told beside that
-    of mere chance. An INPUT is what 'gatefield predict' takes; a folder stands for all files below it, and '-' reads
-    one file's content from stdin.
+    Pixels, samples and values are moved, keys of piano rolls struck, words and symbols written anew. Without an INPUT,
+    the test part of the run's own data is attacked, and what the network makes of it before and after is told beside
+    that of mere chance. An INPUT is what 'gatefield predict' takes; a folder stands for all files below it, and '-'
+    reads one file's content from stdin.
 
     \b
     gatefield attack runs/digits-1
     gatefield attack runs/digits-1 --method pgd --epsilon 4 --set steps=40 --out attack.html
     gatefield attack runs/mine cat.jpg --method minimum-norm --target dog --json
     gatefield attack runs/spoken-digits-1 --epsilon 0.002 --out attack.html
+    gatefield attack runs/digit-strings-1 a.wav --target 1234 --method pgd --epsilon 0.01 --set steps=400
     gatefield attack runs/sst2-1 "not bad at all" --set replacements=2
+    gatefield attack runs/airline-1 --epsilon 0.1 --out attack.html
     """
     from ...tasks import attacking, attacking_page
     from ...tasks.explaining import place_for

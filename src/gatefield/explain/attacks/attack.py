@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -21,14 +21,16 @@ class Attack(Configurable):
 
     Class attributes:
         targeted: it can be told which class the network shall answer.
-        bounded: it keeps to an ``epsilon``; else it looks for the smallest change that does.
+        budget: the argument that says how much it may change; empty of those that look for the smallest change.
+        random: what mere chance does to inputs in its place, in words.
         by_loss: it needs no more of a network than the gradient of a loss: what the outputs are is all one to it.
     """
 
     kind: ClassVar[str] = "attack"
     package: ClassVar[str] = "gatefield.explain.attacks"
     targeted: ClassVar[bool] = False
-    bounded: ClassVar[bool] = False
+    budget: ClassVar[str] = ""
+    random: ClassVar[str] = "random noise as long"
     by_loss: ClassVar[bool] = False
 
     def __call__(self, victim: Victim, raw: Tensor, labels: Tensor, target: int | Tensor | None = None) -> Tensor:
@@ -52,6 +54,21 @@ class Attack(Configurable):
             message = f"the attack '{self.name}' cannot be told what the network shall answer"
             raise ArgumentError(message, hint="leave the target out, or choose minimum-norm or pgd", path=("target",))
         return self._perturbed(victim, x, labels, victim.checked(target, x, "target"))
+
+    def with_budget(self, budget: float) -> Self:
+        """The same attack with another ``budget``.
+
+        Raises:
+            ArgumentError: it has none.
+        """
+        if not self.budget:
+            message = f"the attack '{self.name}' looks for the smallest change: it has no budget"
+            raise ArgumentError(message, hint="choose fgsm or pgd", path=("attack",))
+        return type(self)(**{**self.arguments, self.budget: budget})
+
+    def chance(self, victim: Victim, changed: Tensor, raw: Tensor, seed: int = 0) -> Tensor:
+        """``raw`` with random changes of the size of those of ``changed``, row by row: here noise as long."""
+        return noise_as_long(victim, changed, raw, seed)
 
     def _perturbed(self, victim: Victim, x: Tensor, labels: Tensor, target: Tensor | None) -> Tensor:
         raise NotImplementedError

@@ -22,7 +22,7 @@ class FGSM(Attack):
     name = "fgsm"
     reference = "goodfellow2015, kurakin2017"
     targeted = True
-    bounded = True
+    budget = "epsilon"
     by_loss = True
 
     def __init__(self, epsilon: NonNegativeFloat = 8.0) -> None:

@@ -78,8 +78,17 @@ class LossVictim(Victim):
         Raises:
             ArgumentError: another number of them, or other values than whole numbers.
         """
-        numbers = torch.as_tensor(wanted, device=raw.device)
-        if numbers.shape != (len(raw),) or numbers.dtype != torch.int64:
-            message = f"{name} of {numbers.dtype} {tuple(numbers.shape)} for {len(raw)} rows".replace("torch.", "")
-            raise ArgumentError(message, hint="give the number of each row", path=(name,))
-        return numbers
+        return checked_numbers(wanted, raw, name)
+
+
+def checked_numbers(given: int | Tensor, rows: Tensor, name: str) -> Tensor:
+    """``given`` as the numbers of ``rows``, int64, on their device.
+
+    Raises:
+        ArgumentError: another number of them, or other values than whole numbers; ``name`` is what they are called.
+    """
+    numbers = torch.as_tensor(given, device=rows.device)
+    if numbers.shape != (len(rows),) or numbers.dtype != torch.int64:
+        message = f"{name} of {numbers.dtype} {tuple(numbers.shape)} for {len(rows)} rows".replace("torch.", "")
+        raise ArgumentError(message, hint="give the number of each row", path=(name,))
+    return numbers

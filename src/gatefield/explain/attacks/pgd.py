@@ -39,7 +39,7 @@ class PGD(Attack):
     name = "pgd"
     reference = "madry2018"
     targeted = True
-    bounded = True
+    budget = "epsilon"
     by_loss = True
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,28 +24,25 @@ class Robustness(NamedTuple):
 
 
 def robustness_curve(
-    victim: Victim, raw: Tensor, labels: Tensor, attack: Attack, epsilons: Sequence[float]
+    victim: Victim, raw: Tensor, labels: Tensor, attack: Attack, budgets: Sequence[float]
 ) -> Robustness:
-    """The accuracy under ``attack`` at each of ``epsilons``, in the units of ``raw``.
+    """The accuracy under ``attack`` at each of ``budgets``: epsilons, in the units of ``raw``, or numbers of flips.
 
     Args:
-        attack: one with an epsilon, of which all else is kept.
+        attack: one with a budget; all else is kept.
 
     Raises:
-        ArgumentError: the attack has no epsilon.
+        ArgumentError: the attack has no budget.
     """
-    if "epsilon" not in inspect.signature(type(attack)).parameters:
-        message = f"the attack '{attack.name}' has no epsilon"
-        raise ArgumentError(message, hint="choose fgsm or pgd", path=("attack",))
     shares = []
-    for epsilon in epsilons:
-        stronger = type(attack)(**{**attack.arguments, "epsilon": epsilon})
+    for budget in budgets:
+        stronger = attack.with_budget(budget)
         hits = []
         for rows in torch.arange(len(raw)).split(ROWS):
             part, own = victim.rows(rows), labels[rows]
             hits.append(part.predictions(stronger(part, raw[rows], own)) == own)
         shares.append(float(torch.cat(hits).double().mean()))
-    return Robustness(torch.tensor(list(epsilons), dtype=torch.float64), torch.tensor(shares, dtype=torch.float64))
+    return Robustness(torch.tensor(list(budgets), dtype=torch.float64), torch.tensor(shares, dtype=torch.float64))
 
 
 def translation_robustness(

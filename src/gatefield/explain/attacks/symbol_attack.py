@@ -42,10 +42,16 @@ class SymbolAttack(Configurable):
     """Exchanges symbols of a text, words for example, for others, so that a network's answer changes.
 
     What a person reads may change as well: a number of words is no bound on their meaning.
+
+    Class attributes:
+        budget: the argument that says how many it may exchange.
+        random: what mere chance does to texts in its place, in words.
     """
 
     kind: ClassVar[str] = "attack on symbols"
     package: ClassVar[str] = "gatefield.explain.attacks"
+    budget: ClassVar[str] = "replacements"
+    random: ClassVar[str] = "as many random symbols"
 
     def __call__(
         self,
@@ -83,16 +89,29 @@ class SymbolAttack(Configurable):
 
 
 def random_replacements(
-    victim: SymbolVictim, symbols: Tensor, lengths: Tensor, like: Replacements, seed: int = 0
+    victim: SymbolVictim,
+    symbols: Tensor,
+    lengths: Tensor,
+    like: Replacements,
+    seed: int = 0,
+    same_steps: bool = False,
 ) -> Replacements:
-    """As many replacements in each row as ``like`` has, of random steps by random symbols other than those there."""
+    """As many replacements in each row as ``like`` has, of random steps by random symbols other than those there.
+
+    Args:
+        same_steps: of the steps of ``like``, in its order, in place of random ones.
+    """
     random = generator(seed, "replacements")
     positions, written = torch.full_like(like.positions, -1), torch.zeros_like(like.symbols)
     writable = victim.writable.nonzero().flatten().cpu()
     free = victim.free(symbols, lengths).cpu()
     for row, count in enumerate(like.count.tolist()):
-        steps = free[row].nonzero().flatten()
-        for number, step in enumerate(steps[torch.randperm(len(steps), generator=random)[:count]].tolist()):
+        if same_steps:
+            steps = like.positions[row][like.positions[row] >= 0].cpu()
+        else:
+            steps = free[row].nonzero().flatten()
+            steps = steps[torch.randperm(len(steps), generator=random)[:count]]
+        for number, step in enumerate(steps.tolist()):
             others = writable[writable != int(symbols[row, step])]
             if len(others):
                 positions[row, number] = step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -48,6 +49,15 @@ class SymbolVictim:
         """The likeliest class of each row, int64."""
         return self.probabilities(symbols, lengths).argmax(-1)
 
+    def losses(self, symbols: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each row, (rows,), without gradients: here -log p of its label."""
+        return -self.probabilities(symbols, lengths).gather(1, labels[:, None])[:, 0].log()
+
+    def rises(self, symbols: Tensor, others: Sequence[Tensor], lengths: Tensor, labels: Tensor) -> Tensor:
+        """By how much the losses rise where each of ``others`` is written in place of ``symbols``, (rows, others)."""
+        now = self.losses(symbols, lengths, labels)
+        return torch.stack([self.losses(other, lengths, labels) - now for other in others], 1)
+
     def free(self, symbols: Tensor, lengths: Tensor) -> Tensor:
         """Which steps may be written anew, bool (rows, longest): here all of each row."""
         return torch.arange(symbols.shape[1], device=symbols.device) < lengths.to(symbols.device)[:, None]
@@ -81,6 +91,10 @@ class SymbolVictim:
             ArgumentError: not one layer of the network embeds its symbols.
             InputError: the network has no gradient, or one that is not its derivative.
         """
+        return self._gradient(symbols, lengths, lambda: self._loss(symbols, lengths, labels))
+
+    def _gradient(self, symbols: Tensor, lengths: Tensor, value: Callable[[], Tensor]) -> Tensor:
+        """d value / d embedding, the network being run on ``symbols`` within ``value``."""
         variable: Tensor | None = None
 
         def cut(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
@@ -91,13 +105,17 @@ class SymbolVictim:
         with evaluating(self.model), true_gradients(self.model):
             hook = self._embedding(symbols, lengths).register_forward_hook(cut)
             try:
-                loss = self.criterion.loss(self.model(symbols, lengths), labels)
+                total = value()
             finally:
                 hook.remove()
             assert variable is not None
-            if not loss.requires_grad:
+            if not total.requires_grad:
                 raise InputError("the network's outputs have no gradient", hint="attack the network it was packed from")
-            return torch.autograd.grad(loss, variable)[0]
+            return torch.autograd.grad(total, variable)[0]
+
+    def _loss(self, symbols: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """What an attack raises, a scalar."""
+        return self.criterion.loss(self.model(symbols, lengths), labels)
 
     def _embedding(self, symbols: Tensor, lengths: Tensor) -> nn.Module:
         return self.model.get_submodule(embedding(self.model, (symbols, lengths)))
