@@ -15,7 +15,7 @@ from PIL import Image
 from gatefield import load
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.gradient_input import GradientInput
-from gatefield.tasks.attacked_pictures import victim_of
+from gatefield.tasks.attacked.pictures import victim_of
 from gatefield.tasks.attacking import attack
 from gatefield.tasks.exhibits import Text
 from gatefield.tasks.explainable import Explainable, ExplainableInput

@@ -56,7 +56,6 @@ def require_attackable(run: Run) -> None:
     attacked = attack(run, count=3)
     assert json.loads(json.dumps(attacked.to_dict()))["count"] == len(offered.names)
     assert describe(attacked).startswith(attacked.title())
-    assert hasattr(run.task, "explainable")
 
 
 def test_same_seed_same_bits_and_another_seed_others(task, tmp_path):

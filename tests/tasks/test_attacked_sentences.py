@@ -19,9 +19,9 @@ from gatefield.data.sound_features import SoundFeatures
 from gatefield.data.sound_files import read_sound
 from gatefield.explain.attacks.attack import whole_pixels
 from gatefield.functional.ctc_paths import loss_by_recursion, paths, steps_needed
-from gatefield.tasks.attacked_captions import Captions
-from gatefield.tasks.attacked_sentences import AttackedSentences
-from gatefield.tasks.attacked_transcripts import AttackedTranscripts, Transcripts
+from gatefield.tasks.attacked.captions import Captions
+from gatefield.tasks.attacked.sentences import AttackedSentences
+from gatefield.tasks.attacked.transcripts import AttackedTranscripts, Transcripts
 from gatefield.tasks.attacking import attack, attackable
 from gatefield.tasks.attacking_page import describe, page
 from gatefield.tasks.captioning import Captioning

@@ -19,8 +19,8 @@ from gatefield.data.corpus import Recording
 from gatefield.data.sound_files import read_sound
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.attacks.ragged_victim import RaggedVictim
-from gatefield.tasks.attacked_sounds import STEP, Sounds
-from gatefield.tasks.attacked_texts import Texts
+from gatefield.tasks.attacked.sounds import STEP, Sounds
+from gatefield.tasks.attacked.texts import Texts
 from gatefield.tasks.attacking import attack, attackable
 from gatefield.tasks.attacking_page import describe, page
 from gatefield.tasks.sound_classification import SoundClassification

@@ -31,10 +31,10 @@ from gatefield.functional.layer_outputs import evaluating
 from gatefield.models.language.convolutional_seq2seq import ConvolutionalSeq2Seq
 from gatefield.models.language.encoder_decoder import EncoderDecoder
 from gatefield.models.language.transformer import Transformer
-from gatefield.tasks.attacked_symbols import CANDIDATES, Symbols
-from gatefield.tasks.attacked_tags import Tags
-from gatefield.tasks.attacked_translations import Translations, words_lost
-from gatefield.tasks.attacked_writing import PASSAGE, Writing
+from gatefield.tasks.attacked.symbols import CANDIDATES, Symbols
+from gatefield.tasks.attacked.tags import Tags
+from gatefield.tasks.attacked.translations import Translations, words_lost
+from gatefield.tasks.attacked.writing import PASSAGE, Writing
 from gatefield.tasks.attacking import attack, attackable
 from gatefield.tasks.attacking_page import describe, page
 from gatefield.tasks.language_modelling import LanguageModelling, read

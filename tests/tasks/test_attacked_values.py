@@ -17,7 +17,7 @@ from gatefield.data.windows import Window, inputs_of, relative
 from gatefield.explain.attacks.answer_victim import AnswerVictim
 from gatefield.explain.attacks.fgsm import FGSM
 from gatefield.explain.attacks.pgd import PGD
-from gatefield.tasks.attacked_memory import Addends, Memories
+from gatefield.tasks.attacked.memory import Addends, Memories
 from gatefield.tasks.attacking import attack, attackable
 from gatefield.tasks.attacking_page import describe, page
 from gatefield.tasks.direction_tagging import DirectionTagging

@@ -17,7 +17,7 @@ from gatefield.data.synthetic.copy_memory import copy_memory
 from gatefield.explain.integrated_gradients import IntegratedGradients
 from gatefield.render.piano_roll import key_name
 from gatefield.tasks.dissecting import dissect
-from gatefield.tasks.explained_odds import log_odds
+from gatefield.tasks.explained.odds import log_odds
 from gatefield.tasks.explaining import explain, page, write
 from gatefield.tasks.frame_prediction import FramePrediction
 from gatefield.tasks.memory_problems import MemoryProblem

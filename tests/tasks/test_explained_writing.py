@@ -429,7 +429,7 @@ def test_a_tenth_of_a_second_is_covered_at_a_time(recognizer, tmp_path):
 
 
 def test_long_transcripts_are_drawn_as_a_map(recognizer, monkeypatch):
-    monkeypatch.setattr("gatefield.tasks.explained_transcripts.STRIPS", 0)
+    monkeypatch.setattr("gatefield.tasks.explained.transcripts.STRIPS", 0)
     explanations = list(explain(recognizer, [_sound(recognizer)], ["gradient"]))
     assert len(explanations) > 1
     assert "a row for each symbol" in page(recognizer, explanations).html()

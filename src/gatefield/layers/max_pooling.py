@@ -13,7 +13,7 @@ class MaxPool2d(nn.MaxPool2d):
     Dilated windows, and those that are to return indices, are torch's.
     """
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         if self.return_indices or self.dilation not in (1, (1, 1)):
             return super().forward(input)
         return max_pooling(input, self.kernel_size, self.stride, self.padding, self.ceil_mode)

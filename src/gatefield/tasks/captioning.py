@@ -37,10 +37,10 @@ from ..training.objectives.frames import Frames
 from ..training.settings import Training
 from ..training.weights import restore_tensors, state_tensors
 from . import captioning_page
-from .attacked_captions import Captions, Describer
+from .attacked.captions import Captions, Describer
 from .captioning_metrics import bleu
 from .explainable import Explainable
-from .explained_captions import SeeingCaptioner, explainable_captions
+from .explained.captions import SeeingCaptioner, explainable_captions
 from .fitting import fit_network
 from .given_pictures import given_pictures
 from .pretrained import from_pretrained

@@ -29,10 +29,10 @@ from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.direction import direction_figure
 from ..render.page import Page
 from ..training.settings import Training
-from .attacked_directions import Stretches
+from .attacked.directions import Stretches
 from .bucketing import bucketed
 from .explainable import Explainable, ExplainableInput
-from .explained_directions import REMARK, Course, ExplainableDirections
+from .explained.directions import REMARK, Course, ExplainableDirections
 from .foretelling import build_foreteller
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share

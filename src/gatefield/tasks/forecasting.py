@@ -27,11 +27,11 @@ from ..render.page import Page
 from ..training.objectives.quantiles import Quantiles
 from ..training.settings import Training
 from . import forecast_metrics
-from .attacked_forecasts import Origin, Pasts
+from .attacked.forecasts import Origin, Pasts
 from .back_test import Method, Tested
 from .derived_arguments import require_derived
 from .explainable import Explainable
-from .explained_forecasts import ExplainableForecasts, forecast_reading
+from .explained.forecasts import ExplainableForecasts, forecast_reading
 from .fitting import fit_network
 from .forecast_baselines import Baselines
 from .forecast_frame import ADD_ROWS, Frame, Level

@@ -27,10 +27,10 @@ from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..render.piano_roll import LOWEST, key_name, piano_roll
 from ..training.settings import Training
-from .attacked_rolls import Rolls
+from .attacked.rolls import Rolls
 from .bucketing import bucketed
 from .explainable import Explainable, ExplainableInput
-from .explained_rolls import REMARK, ExplainableFrames, HeardRoll
+from .explained.rolls import REMARK, ExplainableFrames, HeardRoll
 from .foretelling import build_foreteller
 from .given_texts import given_texts
 from .run_page import beside_table, circumstances, facts_of_training, learning

@@ -27,7 +27,7 @@ from ..render.page import Page
 from ..training.settings import Training
 from ..training.weights import load_weights
 from . import classification_metrics
-from .attacked_pictures import Pictures
+from .attacked.pictures import Pictures
 from .classification_page import compose
 from .classifier import TrainedClassifier
 from .exhibits import Picture

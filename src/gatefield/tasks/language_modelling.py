@@ -25,7 +25,7 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import language_page
-from .attacked_writing import Writing, given_passage, passages
+from .attacked.writing import Writing, given_passage, passages
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts

@@ -23,9 +23,9 @@ from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
 from ..render.page import Page
 from ..training.settings import Training
-from .attacked_memory import Addends, Memories
+from .attacked.memory import Addends, Memories
 from .explainable import Explainable, ExplainableInput
-from .explained_memory import COUNTED, SUM, ExplainableSum, ExplainableSymbols, MemoryNetwork, remembered
+from .explained.memory import COUNTED, SUM, ExplainableSum, ExplainableSymbols, MemoryNetwork, remembered
 from .memory_sequences import COPY_SYMBOLS, ORDERS, PROBLEMS, Drawn, DrawnBatches
 from .run_page import circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask

@@ -24,7 +24,7 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics, sound_classification_page
-from .attacked_sounds import Sounds
+from .attacked.sounds import Sounds
 from .exhibits import Sound
 from .explainable import Explainable, ExplainableInput
 from .given_sounds import given_sounds

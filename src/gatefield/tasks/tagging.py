@@ -30,7 +30,7 @@ from ..models.model import Model
 from ..render.confusion import confusion_figure
 from ..render.page import Page
 from ..training.settings import Training
-from .attacked_tags import Tags
+from .attacked.tags import Tags
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
 from .given_texts import given_texts

@@ -24,7 +24,7 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import classification_metrics
-from .attacked_texts import Texts
+from .attacked.texts import Texts
 from .classification_page import quality
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput

@@ -30,11 +30,11 @@ from ..models.model import Model
 from ..render.page import Page
 from ..training.settings import Training
 from . import transcription_page
-from .attacked_transcripts import Listener, Transcripts
-from .attacked_waveforms import Waveforms
+from .attacked.transcripts import Listener, Transcripts
+from .attacked.waveforms import Waveforms
 from .exhibits import Sound
 from .explainable import Explainable, ExplainableInput
-from .explained_transcripts import explainable_transcripts
+from .explained.transcripts import explainable_transcripts
 from .given_sounds import given_sounds
 from .label_language_model import LabelLanguageModel
 from .sequence_task import BATCH, Batches, SequenceTask, Share

@@ -31,10 +31,10 @@ from ..training.objectives.cross_entropy import CrossEntropy
 from ..training.schedule import Progress, Schedule
 from ..training.settings import Training
 from . import translation_page
-from .attacked_translations import Translations
+from .attacked.translations import Translations
 from .exhibits import Text
 from .explainable import Explainable, ExplainableInput
-from .explained_translations import explainable_translations
+from .explained.translations import explainable_translations
 from .given_texts import given_texts
 from .search_tree import SearchTree
 from .searching_trainer import SearchingTrainer

@@ -26,11 +26,11 @@ from ..render.drawing import figure_png
 from ..render.film import film_gif, film_strip
 from ..render.page import Page
 from ..training.settings import Training
-from .attacked_films import SeenFrames
+from .attacked.films import SeenFrames
 from .bucketing import bucketed
 from .derived_arguments import require_derived
 from .explainable import Explainable, ExplainableInput
-from .explained_films import REMARK, ExplainableFilms, SeenFilm
+from .explained.films import REMARK, ExplainableFilms, SeenFilm
 from .film_errors import FilmErrors, baselines, batches
 from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import SequenceTask, Share

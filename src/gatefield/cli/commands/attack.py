@@ -22,8 +22,8 @@ from ..options import contents_of, device_option, json_option
     "--epsilon",
     type=float,
     metavar="E",
-    help="The budget: grey levels of 255, an amplitude of at most 1, standard deviations of a series, or a part of 0 to "
-    "1 of keys and of numbers to be added.  [default: 8, of sounds 0.001, of all others 0.1]",
+    help="The budget: grey levels of 255, an amplitude of at most 1, standard deviations of a series, or a part of 1 "
+    "of keys and of numbers to be added.  [default: 8, of sounds 0.001, of all others 0.1]",
 )
 @set_option
 @click.option(

@@ -1,0 +1,1 @@
+"""What tasks offer to attacks, kind by kind of inputs and answers; see `attackable`."""

@@ -1,0 +1,1 @@
+"""What tasks offer to explainers, kind by kind of inputs; see `explainable`."""
