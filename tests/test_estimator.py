@@ -19,7 +19,7 @@ from gatefield.core.errors import InputError
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(
-    [Classifier({"name": "mlp", "hidden": [32]}, training={"epochs": 30, "batch_size": 8}, random_state=0)]
+    [Classifier({"name": "mlp", "hidden": [32]}, training={"epochs": 15, "batch_size": 8}, random_state=0)]
 )
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
