@@ -22,6 +22,7 @@ FOLDER = "src/gatefield/recurrent/native"
 HEADERS = ("program", "convolution", "elementwise", "team", "gemm", "tiles", "bfloat16", "operations", "vector_math")
 SIGNS = "src/gatefield/functional/native"
 SIGN_HEADERS = ("interface", "sign_convolution", "pack", "tile", "count_anywhere", "count_avx2", "count_avx512")
+LANE_HEADERS = ("lanes", "deformable_sampling", "max_pooling", "few_channels")
 SIGN_FLAGS = {level: flags for level, flags in FLAGS.items() if level != "avx512"}
 if "avx512" in FLAGS:
     SIGN_FLAGS["avx512_vpopcntdq"] = [*FLAGS["avx512"], "-mavx512vpopcntdq"]
@@ -43,7 +44,7 @@ setup(
         Extension(
             f"gatefield.functional.native._{level}",
             sources=[f"{SIGNS}/{level}.cpp"],
-            depends=[f"{SIGNS}/{name}.h" for name in (*SIGN_HEADERS, "deformable_sampling", "max_pooling")],
+            depends=[f"{SIGNS}/{name}.h" for name in (*SIGN_HEADERS, *LANE_HEADERS)],
             extra_compile_args=[*COMMON, "-fvisibility=hidden", *OPENMP, *flags],
             extra_link_args=OPENMP,
             language="c++",

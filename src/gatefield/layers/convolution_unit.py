@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from .activation import ActivationName, activation_module
+from .convolution import convolution
 from .layer import Layer, LayerExample
 from .max_pooling import MaxPool2d
-from .pointwise_convolution import convolution
 
 
 class ConvolutionUnit(Layer):

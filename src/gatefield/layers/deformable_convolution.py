@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from ..functional.deformable import deformable_convolution
+from .convolution import convolution
 from .convolution_unit import check_groups
 from .layer import Layer, LayerExample
-from .pointwise_convolution import convolution
 
 
 class DeformableConvolution(Layer):

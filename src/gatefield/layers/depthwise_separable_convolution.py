@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..core.arguments import NonNegativeInt, PositiveInt
+from .convolution import convolution
 from .layer import Layer, LayerExample
-from .pointwise_convolution import convolution
 
 
 class DepthwiseSeparableConvolution(Layer):

@@ -35,19 +35,3 @@ class PointwiseConvolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         return correlation(input, self.weight, self.bias, self.stride, self.cells, groups=self.groups)
-
-
-def convolution(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: int | tuple[int, int],
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] | str = 0,
-    dilation: int = 1,
-    groups: int = 1,
-    bias: bool = True,
-) -> nn.Conv2d:
-    """``nn.Conv2d`` of the same arguments; where it would be 1x1 with a stride, the equal `PointwiseConvolution`."""
-    if kernel_size in (1, (1, 1)) and stride not in (1, (1, 1)) and not isinstance(padding, str):
-        return PointwiseConvolution(in_channels, out_channels, stride, padding, groups, bias)
-    return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)

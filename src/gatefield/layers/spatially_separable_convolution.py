@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ..core.arguments import NonNegativeInt, PositiveInt
 from ..core.errors import ArgumentError
 from ..functional.kernel_factorization import separate_convolution
+from .convolution import convolution
 from .layer import Layer, LayerExample
-from .pointwise_convolution import convolution
 
 
 class SpatiallySeparableConvolution(Layer):

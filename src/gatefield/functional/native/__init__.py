@@ -1,4 +1,4 @@
-"""Convolutions of signs, the sampling of deformable convolutions, and max pooling, in native code.
+"""Convolutions of signs and of few channels, deformable sampling, and max pooling, in native code.
 
 A shared library with a plain C interface, built for several instruction sets.
 """
@@ -76,6 +76,17 @@ class MaxPooling(ctypes.Structure):
     ]
 
 
+class FewChannels(ctypes.Structure):
+    """A convolution of few channels; see few_channels.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "y", "given", "weight", "bias", "weight_gradient")),
+        *((name, ctypes.c_int64) for name in ("kind", "images", "height", "width", "channels", "outputs")),
+        *((name, ctypes.c_int64 * 2) for name in ("kernel", "padding")),
+        ("threads", ctypes.c_int64),
+    ]
+
+
 class Library:
     """The functions of one shared library."""
 
@@ -93,6 +104,9 @@ class Library:
             function.argtypes, function.restype = [ctypes.POINTER(DeformableSampling)], ctypes.c_int
         self._pooling = functions.gatefield_max_pooling
         self._pooling.argtypes, self._pooling.restype = [ctypes.POINTER(MaxPooling), ctypes.c_int], None
+        self._few_channels = functions.gatefield_few_channels
+        self._few_channels.argtypes = [ctypes.POINTER(FewChannels), ctypes.c_int]
+        self._few_channels.restype = ctypes.c_int
 
     def sign_convolution(self, x: Tensor, kernels: Tensor, stride: int, padding: int, groups: int) -> Tensor | None:
         """As `packed_signs.sign_convolution`, in the memory format of x; None if x holds a NaN.
@@ -153,6 +167,11 @@ class Library:
     def max_pooling(self, pooling: MaxPooling, backward: bool) -> None:
         """Write the maxima and their winners; or, of the gradients of the maxima, those of what they were taken of."""
         self._pooling(ctypes.byref(pooling), backward)
+
+    def few_channels(self, convolution: FewChannels, backward: bool) -> None:
+        """Write the output; or add to the gradient of the weights, and write that of the input."""
+        if self._few_channels(ctypes.byref(convolution), backward) == NO_MEMORY:
+            raise MemoryError("no memory for the padded pictures of a convolution")
 
 
 @functools.cache

@@ -3,3 +3,4 @@
 #include "sign_convolution.h"
 #include "deformable_sampling.h"
 #include "max_pooling.h"
+#include "few_channels.h"

@@ -4,15 +4,7 @@
 // its own. Of equal cells the first wins, by rows, and every NaN wins over what came before, as in torch.
 #pragma once
 
-#include <algorithm>
-#include <cstring>
-#include <type_traits>
-
-#include "interface.h"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"  // wide vectors stay within this file: how they are handed over is no matter
-#endif
+#include "lanes.h"
 
 namespace {
 
@@ -25,76 +17,39 @@ struct MaxPooling {
   i64 threads;
 };
 
-enum NumberKind { FLOAT32, FLOAT64, BFLOAT16 };
-
-#define INLINE __attribute__((always_inline)) inline
-#define INLINE_LAMBDA __attribute__((always_inline))
-
-using Bfloat16 = uint16_t;  // the upper half of a float32, which is what is compared
-
-// Numbers side by side, and which tap each came from, in vectors of one width.
 template <class T>
-struct Lanes {
-  static constexpr bool HALF = std::is_same<T, Bfloat16>::value;
-  using Number = std::conditional_t<HALF, float, T>;
-  using Tap = std::conditional_t<sizeof(Number) == 8, int64_t, int32_t>;
-  static constexpr int COUNT = 16;
-  typedef Number Numbers __attribute__((vector_size(COUNT * sizeof(Number))));
-  typedef Tap Taps __attribute__((vector_size(COUNT * sizeof(Tap))));
-  typedef T Stored __attribute__((vector_size(COUNT * sizeof(T))));
-  typedef uint8_t Bytes __attribute__((vector_size(COUNT)));
+struct Pooling {
+  using L = Lanes<T>;
+  using Tap = typename L::Tap;
+  using Lane = typename L::Taps;  // a tap for each number
+  using Numbers = typename L::Numbers;
+  static constexpr i64 LANES = L::COUNT;
+  const MaxPooling q;
 
-  INLINE static Numbers load(const T* x, i64 count) {
-    Stored stored = {};
-    memcpy(&stored, x, count * sizeof(T));
-    if constexpr (HALF)
-      return (Numbers)(__builtin_convertvector(stored, Taps) << 16);
-    else
-      return stored;
-  }
-
-  INLINE static void store(Numbers numbers, T* y, i64 count) {
-    Stored stored;
-    if constexpr (HALF)
-      stored = __builtin_convertvector((Taps)numbers >> 16, Stored);
-    else
-      stored = numbers;
-    memcpy(y, &stored, count * sizeof(T));
-  }
-
-  INLINE static Taps load_taps(const uint8_t* winners, i64 count) {
-    Bytes bytes = {};
+  INLINE static Lane load_taps(const uint8_t* winners, i64 count) {
+    typename L::Bytes bytes = {};
     memcpy(&bytes, winners, count);
-    return __builtin_convertvector(bytes, Taps);
+    return __builtin_convertvector(bytes, Lane);
   }
 
   // A maximum so far, and whose it is.
   struct Best {
     Numbers value = {};
-    Taps tap = Taps{} - 1;
+    Lane tap = Lane{} - 1;
 
     INLINE void compare(Numbers given, Tap number) {
-      const Taps taken = (tap < 0) | (given > value) | (given != given);
+      const Lane taken = (tap < 0) | (given > value) | (given != given);
       value = taken ? given : value;
-      tap = taken ? Taps{} + number : tap;
+      tap = taken ? Lane{} + number : tap;
     }
 
     INLINE void store(T* y, uint8_t* winners, i64 count) const {
-      Lanes::store(value, y, count);
+      L::store(value, y, count);
       if (!winners) return;
-      const Bytes bytes = __builtin_convertvector(tap, Bytes);
+      const auto bytes = __builtin_convertvector(tap, typename L::Bytes);
       memcpy(winners, &bytes, count);
     }
   };
-};
-
-template <class T>
-struct Pooling {
-  using L = Lanes<T>;
-  using Tap = typename L::Tap;
-  using Best = typename L::Best;
-  static constexpr i64 LANES = L::COUNT;
-  const MaxPooling q;
 
   // Where a window begins along an axis, and which of its taps lie on the picture.
   struct Taps {
@@ -217,10 +172,10 @@ struct Pooling {
         for (i64 c = 0; c < inner; c += LANES) {
           const i64 at = column * inner + c, cell = right.start * inner + c;
           auto give = [&](auto count) INLINE_LAMBDA {
-            const typename L::Numbers given = L::load(g + at, count);
-            const typename L::Taps winner = L::load_taps(winners + at, count);
+            const Numbers given = L::load(g + at, count);
+            const Lane winner = load_taps(winners + at, count);
             for (i64 k = right.first; k < right.end; ++k)
-              L::store(winner == above + Tap(k) ? given : typename L::Numbers{}, to + cell + k * inner, count);
+              L::store(winner == above + Tap(k) ? given : Numbers{}, to + cell + k * inner, count);
           };
           // a longer run's last lanes would fall on what is written already
           const bool writes_on = side_by_side && at + LANES <= room && cell + (right.end - 1) * inner + LANES <= known;
@@ -243,8 +198,8 @@ struct Pooling {
           T* to = line + (right.start + k) * inner;
           for (i64 c = 0; c < inner; c += LANES) {
             const i64 at = column * inner + c, count = std::min(LANES, inner - c);
-            const auto won = L::load_taps(winners + at, count) == Tap(i * kernel + k);
-            L::store(L::load(to + c, count) + (won ? L::load(g + at, count) : typename L::Numbers{}), to + c, count);
+            const auto won = load_taps(winners + at, count) == Tap(i * kernel + k);
+            L::store(L::load(to + c, count) + (won ? L::load(g + at, count) : Numbers{}), to + c, count);
           }
         }
       });

@@ -13,6 +13,7 @@ from ...core.errors import ArgumentError
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.activation import ActivationName, activation_module
 from ...layers.connection_table import LENET5_C3, ConnectionTableConvolution
+from ...layers.convolution import convolution
 from ...layers.initialization import initialize
 from ...layers.max_pooling import MaxPool2d
 from ...layers.rbf import RadialBasisOutput
@@ -84,7 +85,7 @@ class LeNet5(Model):
         self.features = nn.Sequential(
             OrderedDict(
                 [
-                    ("c1", nn.Conv2d(maps, channels[0], 5, padding=padding)),
+                    ("c1", convolution(maps, channels[0], 5, padding=padding)),
                     *_activation_and_pooling("c1", "s2", pooling, channels[0], activation),
                     ("c3", _c3(channels, connections)),
                     *_activation_and_pooling("c3", "s4", pooling, channels[1], activation),
@@ -148,7 +149,7 @@ def _activation_and_pooling(
 
 def _c3(channels: tuple[int, int], connections: str) -> nn.Module:
     if connections == "dense":
-        return nn.Conv2d(channels[0], channels[1], 5)
+        return convolution(channels[0], channels[1], 5)
     if channels != (6, 16):
         raise ArgumentError(
             f"the paper's connection table joins 6 maps to 16, not {channels[0]} to {channels[1]}",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ...core.arguments import PositiveInt
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.activation import ActivationName, activation_module
+from ...layers.convolution import convolution
 from ...layers.max_pooling import MaxPool2d
 from ..model import Model, ModelExample
 
@@ -47,7 +48,7 @@ class MnistCNN(Model):
         left = stack_output_shape(shape, [Window(kernel_size), Window(2, stride=2)] * len(filters))
         features = OrderedDict[str, nn.Module]()
         for depth, width in enumerate(filters, start=1):
-            features[f"convolution{depth}"] = nn.Conv2d(maps, width, kernel_size)
+            features[f"convolution{depth}"] = convolution(maps, width, kernel_size)
             features[f"activation{depth}"] = activation_module(activation)
             features[f"pooling{depth}"] = MaxPool2d(2)
             maps = width
