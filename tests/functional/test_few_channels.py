@@ -13,7 +13,7 @@ from gatefield.core.errors import InputError
 from gatefield.functional import native
 from gatefield.functional.few_channels import few_channel_convolution
 from gatefield.layers.convolution import convolution
-from gatefield.layers.few_channel_convolution import FewChannelConvolution
+from gatefield.layers.few_channel_convolution import Conv2d
 
 SHAPES = [(3, 1, 9, 8), (2, 6, 14, 14), (2, 3, 7, 11), (1, 5, 5, 5), (4, 2, 30, 33), (2, 10, 6, 6), (1, 1, 1, 20)]
 KERNELS = [(6, 5, 5), (16, 5, 5), (20, 3, 3), (3, 3, 3), (32, 3, 5), (1, 5, 3), (17, 3, 1)]
@@ -124,10 +124,10 @@ def test_where_native_code_does_not_reach(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_layer_is_torch_s() -> None:
     for arguments in ((1, 6, 5, 1, 2), (6, 16, 5), (3, 8, (3, 3), (1, 1), (1, 0))):
         layer = convolution(*arguments)
-        assert isinstance(layer, FewChannelConvolution)
+        assert isinstance(layer, Conv2d)
         like = torch.nn.Conv2d(*arguments)
         like.load_state_dict(layer.state_dict())
         x = _last(2, arguments[0], 9, 10)
         torch.testing.assert_close(layer(x), like(x), rtol=1e-5, atol=1e-5)
     for arguments in ((64, 64, 3), (3, 8, 3, 2), (3, 9, 3, 1, 1, 1, 3), (3, 8, 3, 1, "same"), (3, 8, 7)):
-        assert not isinstance(convolution(*arguments), FewChannelConvolution)
+        assert not isinstance(convolution(*arguments), Conv2d)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ..functional.few_channels import are_few
-from .few_channel_convolution import FewChannelConvolution
+from .few_channel_convolution import Conv2d
 from .pointwise_convolution import PointwiseConvolution
 
 
@@ -26,5 +26,5 @@ def convolution(
         if sides == (1, 1) and steps != (1, 1):
             return PointwiseConvolution(in_channels, out_channels, stride, padding, groups, bias)
         if steps == (1, 1) and dilation == groups == 1 and are_few(in_channels, out_channels, sides):
-            return FewChannelConvolution(in_channels, out_channels, kernel_size, padding, bias)
+            return Conv2d(in_channels, out_channels, kernel_size, padding, bias)
     return nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from ..functional.few_channels import few_channel_convolution
 
 
-class FewChannelConvolution(nn.Conv2d):
-    """``nn.Conv2d`` of stride 1, faster on processors where channels are few: see `functional.few_channels`.
+class Conv2d(nn.Conv2d):
+    """torch's layer of stride 1, faster on processors where channels are few: see `functional.few_channels`.
 
     Args:
         in_channels, out_channels, kernel_size, bias: see ``nn.Conv2d``.

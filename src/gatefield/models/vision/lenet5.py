@@ -15,6 +15,7 @@ from ...layers.activation import ActivationName, activation_module
 from ...layers.connection_table import LENET5_C3, ConnectionTableConvolution
 from ...layers.convolution import convolution
 from ...layers.initialization import initialize
+from ...layers.linear import Linear
 from ...layers.max_pooling import MaxPool2d
 from ...layers.rbf import RadialBasisOutput
 from ...layers.subsampling import SubSampling
@@ -95,9 +96,9 @@ class LeNet5(Model):
         self.classifier = nn.Sequential(
             OrderedDict(
                 flatten=nn.Flatten(),
-                c5=nn.Linear(flat, hidden[0]),
+                c5=Linear(flat, hidden[0]),
                 c5_activation=activation_module(activation),
-                f6=nn.Linear(hidden[0], hidden[1]),
+                f6=Linear(hidden[0], hidden[1]),
                 f6_activation=activation_module(activation),
                 output=_output(output, hidden[1], classes),
             )
@@ -161,5 +162,5 @@ def _c3(channels: tuple[int, int], connections: str) -> nn.Module:
 
 def _output(kind: str, features: int, classes: int) -> nn.Module:
     if kind == "softmax":
-        return nn.Linear(features, classes)
+        return Linear(features, classes)
     return RadialBasisOutput(features, classes, "digits" if (features, classes) == (84, 10) else "random")

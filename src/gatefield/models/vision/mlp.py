@@ -12,6 +12,7 @@ from ...core.arguments import PositiveInt, Probability
 from ...core.errors import ArgumentError
 from ...layers.activation import ActivationName, activation_module
 from ...layers.initialization import InitializationName, initialize
+from ...layers.linear import Linear
 from ..model import Model, ModelExample
 
 
@@ -55,12 +56,12 @@ class MLP(Model):
         layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
         width = math.prod(input_shape)
         for depth, units in enumerate(hidden, start=1):
-            layers[f"hidden{depth}"] = nn.Linear(width, units)
+            layers[f"hidden{depth}"] = Linear(width, units)
             layers[f"activation{depth}"] = activation_module(activation)
             if dropout:
                 layers[f"dropout{depth}"] = nn.Dropout(dropout)
             width = units
-        layers["output"] = nn.Linear(width, classes)
+        layers["output"] = Linear(width, classes)
         self.classifier = nn.Sequential(layers)
         initialize(self, initialization)
 

@@ -11,6 +11,7 @@ from ...core.arguments import PositiveInt
 from ...functional.convolution_arithmetic import Window, stack_output_shape
 from ...layers.activation import ActivationName, activation_module
 from ...layers.convolution import convolution
+from ...layers.linear import Linear
 from ...layers.max_pooling import MaxPool2d
 from ..model import Model, ModelExample
 
@@ -53,7 +54,7 @@ class MnistCNN(Model):
             features[f"pooling{depth}"] = MaxPool2d(2)
             maps = width
         self.features = nn.Sequential(features)
-        output = nn.Linear(maps * math.prod(left), classes)
+        output = Linear(maps * math.prod(left), classes)
         self.classifier = nn.Sequential(OrderedDict(flatten=nn.Flatten(), output=output))
 
     @classmethod
