@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import NamedTuple
 
 import pytest
 
@@ -25,23 +26,42 @@ def task(request, tmp_path) -> Task:
     return request.param.sample(tmp_path / "data")
 
 
+class Trained(NamedTuple):
+    """A run, and the folder in which its data lie."""
+
+    run: Run
+    data: pathlib.Path
+
+    @property
+    def folder(self) -> pathlib.Path:
+        return self.run.folder.path
+
+
+@pytest.fixture(scope="module", params=TASKS, ids=lambda cls: cls.name)
+def trained(request, tmp_path_factory) -> Trained:
+    """Trained once for all tests that only look at it."""
+    folder = tmp_path_factory.mktemp(request.param.name)
+    (folder / "data").mkdir()
+    return Trained(train(request.param.sample(folder / "data"), out=folder / "run", seed=3), folder / "data")
+
+
 def test_recipe_round_trip(task):
     recipe = recipe_from(task)
     assert recipe_from(task_from(recipe)).values == recipe.values
     assert recipe.values["task"] == task.name
 
 
-def test_trains_measures_and_loads(task, tmp_path):
-    run = train(task, out=tmp_path / "run", seed=3)
+def test_trains_measures_and_loads(trained):
+    run = trained.run
     metrics = run.evaluate()
     assert {"split", "count", "loss"} <= set(metrics)
     assert metrics["count"] > 0
     json.dumps(metrics)
-    assert str(metrics["count"]) in task.describe(metrics)
-    loaded = load(tmp_path / "run")
+    assert str(metrics["count"]) in run.task.describe(metrics)
+    loaded = load(trained.folder)
     assert loaded.session.seed == 3
     assert loaded.evaluate() == metrics
-    assert (tmp_path / "run" / "report.html").stat().st_size > 1000
+    assert (trained.folder / "report.html").stat().st_size > 1000
     require_attackable(loaded)
 
 
@@ -68,18 +88,19 @@ def test_same_seed_same_bits_and_another_seed_others(task, tmp_path):
     assert weights("third", 2) != first
 
 
-def test_loading_needs_no_training_data(task, tmp_path):
-    train(task, out=tmp_path / "run")
-    files = sorted((tmp_path / "data").rglob("*"), reverse=True)
-    for path in files:
-        path.unlink() if path.is_file() else path.rmdir()
-    loaded = load(tmp_path / "run")
-    assert sum(parameter.numel() for parameter in loaded.task.model.parameters()) > 0
-    if not files:  # its data are computed
-        assert loaded.evaluate()["count"] > 0
-        return
-    with pytest.raises(InputError, match=str(tmp_path / "data")):
-        loaded.evaluate()
+def test_loading_needs_no_training_data(trained):
+    there = any(trained.data.rglob("*"))
+    elsewhere = trained.data.rename(trained.data.with_name("elsewhere"))
+    try:
+        loaded = load(trained.folder)
+        assert sum(parameter.numel() for parameter in loaded.task.model.parameters()) > 0
+        if not there:  # its data are computed
+            assert loaded.evaluate()["count"] > 0
+            return
+        with pytest.raises(InputError, match=str(trained.data)):
+            loaded.evaluate()
+    finally:
+        elsewhere.rename(trained.data)
 
 
 def test_unfinished_or_untrained_says_so(task, tmp_path):
@@ -89,9 +110,8 @@ def test_unfinished_or_untrained_says_so(task, tmp_path):
         load(tmp_path)
 
 
-def test_run_folder_holds_nothing_that_must_be_unpickled(task, tmp_path):
-    train(task, out=tmp_path / "run")
-    for path in pathlib.Path(tmp_path / "run").rglob("*"):
+def test_run_folder_holds_nothing_that_must_be_unpickled(trained):
+    for path in trained.folder.rglob("*"):
         if path.is_file():
             assert path.suffix in {".yaml", ".json", ".jsonl", ".safetensors", ".html"} or "tfevents" in path.name
             assert path.suffix == ".safetensors" or path.read_bytes()[:1] != b"\x80"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from .errors import InputError
 
@@ -31,8 +32,11 @@ def demanded_engine() -> Engine | None:
 
 
 def has_memory(tensor: Tensor) -> bool:
-    """Whether ``tensor`` lies in memory, and is no stand-in such as torch.func and torch.export make."""
-    if type(tensor) not in (Tensor, nn.Parameter):  # a subclass may be anything
+    """Whether ``tensor`` lies in memory, and is no stand-in such as torch.func and torch.export make.
+
+    Nor may a mode of torch look on, which counts or replaces operations: what native code does it would not see.
+    """
+    if type(tensor) not in (Tensor, nn.Parameter) or is_in_torch_dispatch_mode():  # a subclass may be anything
         return False
     try:
         return tensor.data_ptr() != 0 or tensor.numel() == 0
