@@ -192,7 +192,8 @@ struct FewChannelConvolution {
     for (int v = 0; v < V; ++v) F::store(sum[v], bias + v * LANES, LANES);
   }
 
-  // dx(cell + t) += sum over outputs of g(cell, o) w(t, o): K rows of taps, U vectors each.
+  // dx(cell + t) += sum over outputs of g(cell, o) w(t, o): K rows of taps, U vectors each. Behind a row's last tap zeros are
+  // added to what comes next: a gradient that is infinite or no number reaches a few cells more than its window.
   template <int K, int U>
   void inputs(i64 image, float* x) const {
     const T* g = outside(q.y, image);
