@@ -10,21 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatefield.core.errors import InputError
-from gatefield.functional import native
 from gatefield.functional.few_channels import few_channel_convolution
 from gatefield.layers.convolution import convolution
 from gatefield.layers.few_channel_convolution import Conv2d
 
 SHAPES = [(3, 1, 9, 8), (2, 6, 14, 14), (2, 3, 7, 11), (1, 5, 5, 5), (4, 2, 30, 33), (2, 10, 6, 6), (1, 1, 1, 20)]
 KERNELS = [(6, 5, 5), (16, 5, 5), (20, 3, 3), (3, 3, 3), (32, 3, 5), (1, 5, 3), (17, 3, 1)]
-
-
-@pytest.fixture(params=list(native.libraries()))
-def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    library = native.libraries()[request.param]
-    monkeypatch.setattr(native, "library", lambda: library)
-    monkeypatch.setenv("GATEFIELD_ENGINE", "native")
-    return request.param
 
 
 def _last(*shape: int) -> Tensor:

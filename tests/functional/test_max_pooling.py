@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatefield.core.errors import InputError
-from gatefield.functional import native
 from gatefield.functional.max_pooling import max_pooling
 from gatefield.layers.max_pooling import MaxPool2d
 
@@ -33,14 +32,6 @@ def _input(shape: tuple[int, ...], dtype: torch.dtype, last: bool) -> Tensor:
     x[torch.rand(shape) < 0.03] = torch.nan
     x[torch.rand(shape) < 0.2] = -torch.inf
     return x.to(memory_format=torch.channels_last) if last else x
-
-
-@pytest.fixture(params=list(native.libraries()))
-def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    library = native.libraries()[request.param]
-    monkeypatch.setattr(native, "library", lambda: library)
-    monkeypatch.setenv("GATEFIELD_ENGINE", "native")
-    return request.param
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import native
-from .max_pooling import KINDS
 
 #: Numbers in a vector; outputs and rows of taps fill at most two.
 LANES, MOST = 16, 32
@@ -143,7 +142,7 @@ def _described(
         y=y.data_ptr(),
         weight=packed.data_ptr(),
         **addresses,
-        kind=KINDS[y.dtype],
+        kind=native.KINDS[y.dtype],
         images=images,
         height=height,
         width=width,

@@ -17,7 +17,6 @@ from .convolution_arithmetic import Window
 MANY = 1 << 13
 #: Windows with more taps are torch's: a winner is kept as one byte, and 255 is none.
 MOST_TAPS = 255
-KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 
 
 def max_pooling(
@@ -52,7 +51,7 @@ def max_pooling(
 
 def _fit(windows: Sequence[Window], x: Tensor) -> bool:
     """Whether native code knows such windows; what is wrong, torch says."""
-    if x.dim() != 4 or x.dtype not in KINDS or not x.numel():
+    if x.dim() != 4 or x.dtype not in native.KINDS or not x.numel():
         return False
     if any(2 * w.sides[0] > w.kernel or w.output_size(size) <= 0 for w, size in zip(windows, x.shape[2:])):
         return False
@@ -133,7 +132,7 @@ def _described(windows: Sequence[Window], x: Tensor, y: Tensor, winners: Tensor 
         x=x.data_ptr(),
         y=y.data_ptr(),
         winners=None if winners is None else winners.data_ptr(),
-        kind=KINDS[x.dtype],
+        kind=native.KINDS[x.dtype],
         pictures=pictures,
         height=height,
         width=width,

@@ -20,6 +20,8 @@ LEVELS = ("baseline", "avx2", "avx512-vpopcntdq")
 
 #: What the library answers.
 DONE, FOUND_NAN, NO_MEMORY = range(3)
+#: What numbers are stored as -> what the library calls it; see lanes.h.
+KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 #: Signs to multiply from which on a second thread pays.
 MANY = 1 << 22
 
