@@ -32,6 +32,7 @@ from gatefield.core.errors import InputError
 from gatefield.recurrent import native, plan
 from gatefield.recurrent.cell import State
 from gatefield.recurrent.engine import choose, fast_scan
+from gatefield.recurrent.kinds import tensors_of
 from gatefield.recurrent.scan import scan
 
 NATIVE = pytest.param("native", marks=pytest.mark.skipif(native.library() is None, reason=native.MISSING))
@@ -337,7 +338,7 @@ def test_a_cell_keeps_plans_for_the_latest_kinds_of_calls(monkeypatch: pytest.Mo
     made = {}
     for batch in (1, 2, 3):
         x, state = sample(cell, 2, batch)
-        made[batch] = plan.plan_for(cell, x, state, plan.tensors_of(cell))
+        made[batch] = plan.plan_for(cell, x, state, tensors_of(cell))
     for batch, kept in ((3, True), (2, True), (1, False)):
         x, state = sample(cell, 2, batch)
-        assert (plan.plan_for(cell, x, state, plan.tensors_of(cell)) is made[batch]) == kept
+        assert (plan.plan_for(cell, x, state, tensors_of(cell)) is made[batch]) == kept

@@ -19,9 +19,10 @@ from gatefield.recurrent import LSTM, PeepholeLSTM, Recurrent, native
 from gatefield.recurrent.decompositions import DECOMPOSITIONS
 from gatefield.recurrent.engine import choose, fast_scan
 from gatefield.recurrent.fusion import RULES
+from gatefield.recurrent.kinds import tensors_of
 from gatefield.recurrent.memory import SMALLEST, Pool, empty
 from gatefield.recurrent.operations import BINARY, UNARY, WITH_NUMBER
-from gatefield.recurrent.plan import plan_for, tensors_of
+from gatefield.recurrent.plan import plan_for
 from gatefield.recurrent.rounded_products import rounded
 from gatefield.recurrent.scan import scan
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .cell import Cell, State
-from .plan import FastPath, Plan, plan_for, tensors_of
+from .kinds import tensors_of
+from .plan import FastPath, Plan, plan_for
 from .rows import Rows
 from .scan import scan
 from .trace import StepOf

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, Node
 
 from .graphs import Value, ancestors, aten, descendants
 from .trace import NotTraceable, Trace
@@ -93,9 +92,11 @@ class Part:
             copies[node] = graph.node_copy(node, copies.__getitem__)
         graph.output(tuple(None if o is None else copies[o] for o in self.outputs))
         graph.eliminate_dead_code()
-        function = GraphModule(nn.Module(), graph).forward
-        inputs = self.inputs
-        return lambda values: function(*[values[node] for node in inputs])
+        code = graph.python_code(root_module="self")  # as a GraphModule does, which would keep copies of the graph
+        names = dict(code.globals)
+        exec(code.src, names)
+        function, inputs = names["forward"], self.inputs
+        return lambda values: function(None, *[values[node] for node in inputs])
 
 
 def split(trace: Trace, policy: Policy) -> Phases:

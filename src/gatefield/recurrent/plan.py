@@ -1,10 +1,14 @@
-"""Which path runs a cell on given arguments: decided once for calls of one kind, and remembered with the cell."""
+"""Which path runs a cell on given arguments: decided once for calls of one kind, and remembered with the cell.
+
+Programs are shared by cells built alike (copies, levels of a stack, a model loaded again) and by batches of any size.
+"""
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +19,7 @@ from ..core.native_library import Engine, demanded_engine
 from . import native
 from .cell import Cell, State
 from .decompositions import DECOMPOSITIONS
+from .kinds import kind_of_call, kind_of_step, settings_of
 from .native_program import NativeProgram
 from .torch_program import TorchProgram
 from .trace import Decompositions, NotTraceable, StepOf, Wanted, trace
@@ -40,6 +45,10 @@ class Plan(NamedTuple):
 KINDS = 32
 """Plans that are kept for a cell: those of the latest kinds of calls."""
 
+PROGRAMS = 64
+"""Programs that are kept for cells and batches to come: the latest."""
+
+_programs: dict[Any, Any] = {}
 _plans: weakref.WeakKeyDictionary[Cell, dict[Any, Plan]] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
 
@@ -57,7 +66,7 @@ def plan_for(cell: Cell, x: Tensor, state: State, tensors: list[Tensor]) -> Plan
     if obstacle:
         plan = Plan(FastPath("reference", obstacle), None)
     else:
-        key = _key(cell, x, state, tensors, forced)
+        key = kind_of_call(cell, x, state, tensors, forced)
         kinds = _plans.get(cell)
         plan = None if kinds is None else kinds.get(key)
         if plan is None:
@@ -97,56 +106,6 @@ def _obstacle(x: Tensor, state: State, tensors: list[Tensor]) -> str:
     return ""
 
 
-def _key(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: Engine | None) -> Any:
-    """Everything that a program depends on, so that a change of it makes another program."""
-    grad = torch.is_grad_enabled()
-    return (
-        forced,
-        grad,
-        x.shape[1:],
-        x.dtype,
-        x.device,
-        tuple([(t.shape, t.dtype, t.requires_grad) for t in (x, *tensors, *state)])
-        if grad
-        else tuple([(t.shape, t.dtype) for t in (*tensors, *state)]),
-        _settings(cell),
-    )
-
-
-def _settings(cell: Cell) -> tuple[Any, ...]:
-    """The plain attributes of a cell and of the modules in it; tensors and modules are elsewhere."""
-    return tuple(
-        [
-            (name, value if type(value) in _SIMPLE else _plain(value))
-            for module in _modules(cell)
-            for name, value in vars(module).items()
-            if name not in _OTHER_ATTRIBUTES
-        ]
-    )
-
-
-_SIMPLE = frozenset((bool, int, float, str, type(None)))
-_OTHER_ATTRIBUTES = frozenset(vars(torch.nn.Module())) - {"training"} | {"arguments"}
-"""What torch keeps in a module, and what its constructor was given."""
-
-
-def _modules(cell: Cell) -> Sequence[torch.nn.Module]:
-    return list(cell.modules()) if cell._modules else (cell,)
-
-
-def _plain(value: Any) -> Any:
-    """``value`` or, where it cannot be a key, what identifies it."""
-    if isinstance(value, (list, tuple)):
-        return tuple(_plain(item) for item in value)
-    if isinstance(value, dict):
-        return tuple((key, _plain(item)) for key, item in value.items())
-    try:
-        hash(value)
-    except TypeError:
-        return repr(value)
-    return value
-
-
 def _build(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: Engine | None) -> Plan:
     """Trace the cell, make the best program of it, and see that it computes what the cell does."""
     grad = torch.is_grad_enabled()
@@ -161,27 +120,52 @@ def _build(cell: Cell, x: Tensor, state: State, tensors: list[Tensor], forced: E
     def on(parameters: Sequence[Tensor], x: Tensor, state: State) -> State:
         return torch.func.functional_call(step, dict(zip(names, parameters)), (x, state))
 
-    settings = _settings(cell)
+    kind = kind_of_step(cell, x[0], state, tensors, names)
+    settings = settings_of(cell)
     reason = "GATEFIELD_ENGINE=torch" if forced == "torch" else _no_native(tensors, x)
     makers: list[tuple[Engine, Any, Decompositions]] = [("torch", TorchProgram, {})]
     if not reason:
         makers.insert(0, ("native", NativeProgram, DECOMPOSITIONS))
-    finding: NotTraceable | None = None
+    check = functools.partial(verify, cell, wanted=wanted, parameters=tensors, batch=x.shape[1])
     last: NotTraceable | None = None
     for path, make, decompositions in makers:
         program: Any = None
+        finding: NotTraceable | None = None
+        key = (path, native.library(), kind)
         try:
-            program = make(trace(on, tensors, x[0], state, wanted, decompositions))
-            verify(cell, program, wanted, tensors, x.shape[1])
+            program = _shared(key, check)
+            if program is None:
+                program = make(trace(on, tensors, x[0], state, wanted, decompositions))
+                check(program)
+                _share(key, program)
         except NotTraceable as found:  # and nothing else: what goes wrong in the engine itself shall show
             finding = found
-        if _settings(cell) != settings:
+        if settings_of(cell) != settings:
             return Plan(FastPath("reference", "the step changes attributes of the cell"), None)
         if finding is None:
             return Plan(FastPath(path, reason or "the step runs as native code"), program, step, names)
         reason, last = reason or f"the step {finding}", finding
-        finding = None
     return Plan(FastPath("reference", f"the step {last}"), None)
+
+
+def _shared(key: Any, check: Callable[[Any], None]) -> Any:
+    """The program of this kind that another cell or another batch runs, if there is one and it is right here too."""
+    program = _programs.get(key)
+    if program is not None:
+        try:
+            check(program)
+        except NotTraceable:
+            return None
+        _share(key, program)
+    return program
+
+
+def _share(key: Any, program: Any) -> None:
+    """Keep a program for others, as the last to be forgotten."""
+    _programs.pop(key, None)
+    _programs[key] = program
+    if len(_programs) > PROGRAMS:
+        del _programs[next(iter(_programs))]
 
 
 def _no_native(tensors: Sequence[Tensor], x: Tensor) -> str:
@@ -193,11 +177,3 @@ def _no_native(tensors: Sequence[Tensor], x: Tensor) -> str:
     if any(t.is_floating_point() and t.dtype != x.dtype for t in tensors):
         return "x and the parameters differ in dtype"
     return "" if native.library() else native.MISSING
-
-
-def tensors_of(cell: Cell) -> list[Tensor]:
-    """Parameters, then buffers, each once; in the order of ``named_parameters`` and ``named_buffers``, but faster."""
-    modules = _modules(cell)
-    found = {id(t): t for m in modules for t in m._parameters.values() if t is not None}
-    found |= {id(t): t for m in modules for t in m._buffers.values() if t is not None}
-    return list(found.values())

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ..core.errors import ArgumentError, InputError
 from .bound_step import BoundStep
 from .cell import State
+from .kinds import tensors_of
 from .level import Direction, Level, PerStep
-from .plan import FastPath, plan_for, tensors_of
+from .plan import FastPath, plan_for
 from .residual import with_input
 from .state import LayerState, check_state, map_state, named_state
 
