@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -51,16 +53,42 @@ def data_address(content: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
 
 
-def _save(figure: Figure, kind: str, **options: Any) -> bytes:
-    """The file that matplotlib writes; equal figures give equal bytes."""
+def _save(figure: Figure, kind: str, dpi: float = 72, **options: Any) -> bytes:
+    """The file that matplotlib writes; equal figures give equal bytes. A point is a pixel of an SVG."""
     import matplotlib
 
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gatefield"}), warnings.catch_warnings():
+    fixed: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "gatefield"}
+    fixed |= {"figure.autolayout": False, "figure.constrained_layout.use": False}
+    with matplotlib.rc_context(fixed), warnings.catch_warnings(), _laid_out(figure, kind, dpi):
         # The browser has fonts for the scripts that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, **options)
+        figure.savefig(buffer, format=kind, dpi=dpi, **options)
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _laid_out(figure: Figure, kind: str, dpi: float) -> Iterator[None]:
+    """Inside the block the axes have their places, and are not given them again.
+
+    ``savefig`` draws a figure that lays itself out twice, once for the layout alone; this takes two thirds of the time.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    layout, before = figure.get_layout_engine(), figure.dpi
+    if layout is None:
+        yield
+        return
+    {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}[kind](figure)  # text is as wide as this canvas draws it
+    figure.dpi = dpi
+    layout.execute(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(layout)
+        figure.dpi = before
 
 
 def _inline_svg(document: bytes, alt: str, prefix: str) -> str:
