@@ -39,4 +39,4 @@ def trained_sample(factory, task):
     """The run of the small instance that ``task`` offers the contract suite."""
     folder = factory.mktemp(task.name)
     (folder / "data").mkdir()
-    return train(task.sample(folder / "data"), out=folder / "run")
+    return train(task.sample(folder / "data"), out=folder / "run", report=False)

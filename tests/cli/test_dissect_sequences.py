@@ -115,6 +115,7 @@ def test_a_decoder_that_is_called_step_by_step_leaves_the_encoder_to_look_at(tmp
     run = train(
         Forecasting(task.data, model=model, window=12, horizon=3, training=Training(epochs=1)),  # type: ignore[arg-type]
         out=folder / "run",
+        report=False,
     )
     found = dissect(run, ["gates", "lags"], count=4).findings
     assert [name.startswith("network.encoder") for name in found["gates"]] == [True]
@@ -147,7 +148,7 @@ def test_a_network_without_gates(tmp_path_factory):
     (folder / "data").mkdir()
     task = TextClassification.sample(folder / "data")
     model = {"name": "sequence-classifier", "embedding": 4, "encoder": {"name": "tcn", "channels": [4]}}
-    run = train(TextClassification(task.data, model=model, training=task.training), out=folder / "run")  # type: ignore[arg-type]
+    run = train(TextClassification(task.data, model=model, training=task.training), out=folder / "run", report=False)  # type: ignore[arg-type]
     found = dissect(run)
     assert "gates" not in found.findings
     assert {"units", "lags", "flow", "histograms"} <= set(found.findings)

@@ -17,7 +17,7 @@ from gatefield.tasks.video_prediction import VideoPrediction
 @pytest.fixture(scope="module")
 def film_run(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("films")
-    train(VideoPrediction.sample(folder), out=folder / "run")
+    train(VideoPrediction.sample(folder), out=folder / "run", report=False)
     film = numpy.random.default_rng(0).integers(0, 256, (4, 10, 10), dtype=numpy.uint8)
     numpy.save(folder / "noise.npy", film)
     return folder / "run"

@@ -91,6 +91,18 @@ def test_report_is_one_page_without_requests(digits_run):
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
+def test_a_page_that_is_not_wanted_is_not_drawn(tmp_path):
+    outcome = gatefield(
+        "train", "digits", "model=softmax-regression", "training.epochs=1", "--no-report", "--out", tmp_path / "run"
+    )
+    assert outcome.code == 0, outcome.err
+    assert not (tmp_path / "run" / "report.html").exists()
+    assert gatefield("train", "--resume", tmp_path / "run", "--no-report").code == 0
+    assert not (tmp_path / "run" / "report.html").exists()
+    assert gatefield("report", tmp_path / "run").code == 0
+    assert (tmp_path / "run" / "report.html").exists()
+
+
 def test_show_a_model_and_a_run(digits_run):
     shown = json.loads(gatefield("show", "lenet5-1998", "--json").out)
     assert (shown["name"], shown["parameters"]) == ("lenet5-1998", 60_000)

@@ -145,7 +145,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("echo")
     model = {"name": "echo-state-forecaster", "units": 30}
     task = Forecasting(CsvSeries.sample(folder), model, window=12, horizon=3)  # type: ignore[arg-type]
-    return train(task, out=folder / "run", seed=2)
+    return train(task, out=folder / "run", seed=2, report=False)
 
 
 def test_it_is_forecast_with_intervals_beside_baselines(run):
@@ -160,7 +160,7 @@ def test_it_is_forecast_with_intervals_beside_baselines(run):
     (record,) = run.folder.read_metrics()
     assert record["beta"] in BETAS
     assert record["validation_loss"] > 0
-    page = (run.folder.path / "report.html").read_text()
+    page = run.report().read_text()
     assert "What comes next" in page
     assert f"beta = {record['beta']:g}" in page
 

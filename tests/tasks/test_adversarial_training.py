@@ -23,8 +23,8 @@ def error_under_attack(run, epsilon: float) -> float:
 
 @pytest.mark.slow
 def test_an_adversary_in_the_recipe_makes_the_network_robust(tmp_path):
-    plain = train("digits", *SETTINGS, out=tmp_path / "plain")
-    robust = train("digits", *SETTINGS, "adversary={name: fgsm, epsilon: 16}", out=tmp_path / "robust")
+    plain = train("digits", *SETTINGS, out=tmp_path / "plain", report=False)
+    robust = train("digits", *SETTINGS, "adversary={name: fgsm, epsilon: 16}", out=tmp_path / "robust", report=False)
     before, after = error_under_attack(plain, 16), error_under_attack(robust, 16)
     assert after < 0.6 * before
     assert load(robust.folder.path).task.adversary.config() == robust.task.adversary.config()

@@ -44,7 +44,7 @@ def heard(tmp_path_factory):
         features=SoundFeatures(bands=12),
         training=Training(epochs=12, batch_size=8, optimizer=ADAM),  # type: ignore[arg-type]
     )
-    return train(task, out=tmp_path_factory.mktemp("heard") / "run")
+    return train(task, out=tmp_path_factory.mktemp("heard") / "run", report=False)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def seen(tmp_path_factory):
         pretraining=Training(epochs=20, optimizer=ADAM),  # type: ignore[arg-type]
         training=Training(epochs=60, optimizer=ADAM),  # type: ignore[arg-type]
     )
-    return train(task, out=tmp_path_factory.mktemp("seen") / "run")
+    return train(task, out=tmp_path_factory.mktemp("seen") / "run", report=False)
 
 
 def _losses(offered, values):

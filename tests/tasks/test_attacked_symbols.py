@@ -75,7 +75,7 @@ def tagging(folder: pathlib.Path, **model) -> Run:
     training = Training(epochs=6, batch_size=8, optimizer=Adam(learning_rate=0.03))
     network = {"name": "tagger", "embedding": 6, "encoder": encoder, **model}
     task = Tagging(data, network, minimum=2, validation=0.1, training=training)  # type: ignore[arg-type]
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def translator(tmp_path_factory):
         validation=0.1,
         training=Training(epochs=8, batch_size=8, optimizer=Adam(learning_rate=0.02)),
     )
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 def writing(folder: pathlib.Path, tokens: Tokenizer) -> Run:
@@ -123,7 +123,7 @@ def writing(folder: pathlib.Path, tokens: Tokenizer) -> Run:
         steps=20,
         training=Training(epochs=4, batch_size=8, optimizer=Adam(learning_rate=0.02)),
     )
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 @pytest.fixture(scope="module")

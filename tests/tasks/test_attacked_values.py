@@ -55,7 +55,7 @@ def _memory(factory, problem):
             "training": {"epochs": 2},
         }
     )
-    return train(task, out=factory.mktemp(problem) / "run")
+    return train(task, out=factory.mktemp(problem) / "run", report=False)
 
 
 # ------------------------------------------------------------------------------------------- against the task's measure
@@ -199,7 +199,7 @@ def covered(tmp_path_factory):
             "training": {"epochs": 3},
         }
     )
-    return train(task, out=folder / "run"), path
+    return train(task, out=folder / "run", report=False), path
 
 
 def test_covariates_and_calendar_stay_as_they_are(covered):

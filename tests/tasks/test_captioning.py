@@ -65,7 +65,7 @@ def reader(tmp_path_factory) -> CocoCaptions:
 @pytest.fixture(scope="module")
 def bars(reader, tmp_path_factory) -> Run:
     own = task(reader, training=Training(epochs=30, batch_size=8, optimizer=ADAM))  # type: ignore[arg-type]
-    return train(own, out=tmp_path_factory.mktemp("bars") / "run")
+    return train(own, out=tmp_path_factory.mktemp("bars") / "run", report=False)
 
 
 def test_learns_where_the_bar_is(bars):
@@ -106,7 +106,7 @@ def test_the_network_learns_words_first_and_then_stays(bars, tmp_path):
     assert [bool(row[right] > row[left]) for row in scores] == ["right" in item.captions[0] for item in items]
     assert not any(parameter.requires_grad for parameter in network.parameters())
     # as many epochs of words and fewer of captions: the same network
-    shorter = train(task(own.data, training=Training(epochs=1)), out=tmp_path / "run")
+    shorter = train(task(own.data, training=Training(epochs=1)), out=tmp_path / "run", report=False)
     for name, value in shorter.task.model.network.state_dict().items():
         assert torch.equal(value, network.state_dict()[name])
 

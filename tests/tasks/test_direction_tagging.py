@@ -36,7 +36,7 @@ def write(path, prices) -> str:
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("walk")
-    return train(task(RandomWalk(days=1500, momentum=0.7)), out=folder / "run", seed=1)
+    return train(task(RandomWalk(days=1500, momentum=0.7)), out=folder / "run", seed=1, report=False)
 
 
 def test_tags_are_what_comes_next_and_inputs_what_was():

@@ -35,7 +35,7 @@ def rectified(units: int) -> dict:
 def short(cls, folder, **settings):
     """A run of ``cls`` that learned next to nothing."""
     folder.mkdir()
-    return train(cls(training=Training(epochs=1), **settings), out=folder / "run")
+    return train(cls(training=Training(epochs=1), **settings), out=folder / "run", report=False)
 
 
 @torch.no_grad()
@@ -85,7 +85,7 @@ def momentum(tmp_path_factory):
         "model: {name: sequence-predictor, output: softmax, encoder: {name: recurrent, cell: {name: elman, "
         "activation: relu}, hidden: [2]}}\nlength: 20\ntraining: {epochs: 1}\n"
     )
-    run = train(recipe, out=folder / "run")
+    run = train(recipe, out=folder / "run", report=False)
     set_weights(run, W=[[1, 0], [-1, 0]], V=[[-1, 1], [1, -1]])
     return run
 
@@ -105,7 +105,7 @@ def echo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
     folder = tmp_path_factory.mktemp("films")
-    return train(VideoPrediction.sample(folder), out=folder / "run")
+    return train(VideoPrediction.sample(folder), out=folder / "run", report=False)
 
 
 def state_of(run) -> tuple:
@@ -295,7 +295,7 @@ def test_music_is_read_forward_only(echo, tmp_path):
 
 
 def test_a_trained_network_over_music_is_explained_completely(tmp_path):
-    run = train(FramePrediction.sample(tmp_path), out=tmp_path / "run")
+    run = train(FramePrediction.sample(tmp_path), out=tmp_path / "run", report=False)
     name, items = run.task.part(None)
     (explanation,) = explain(run, [])
     assert explanation.input.name == items[0].place
@@ -375,7 +375,7 @@ def test_covering_pixels_is_forecasting_without_them(films, film_file):
 
 
 def test_a_forecaster_without_a_memory_owes_all_to_the_last_frame(tmp_path):
-    run = train(VideoPrediction.sample(tmp_path), out=tmp_path / "run")
+    run = train(VideoPrediction.sample(tmp_path), out=tmp_path / "run", report=False)
     with torch.no_grad():
         for parameter in run.task.model.encoder.parameters():
             parameter.zero_()  # its state stays zero

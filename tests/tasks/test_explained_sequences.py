@@ -42,7 +42,7 @@ def _tagging(folder, model: str, sentences) -> object:
     recipe = folder / "recipe.yaml"
     head = f"task: tagging\ndata: {{name: conll, path: {folder / 'data.conll'}, scheme: any}}\nminimum: 1\n"
     recipe.write_text(f"{head}model: {{name: tagger, embedding: 8, {model}}}\n{TRAINING}", encoding="utf-8")
-    return train(recipe, out=folder / "run")
+    return train(recipe, out=folder / "run", report=False)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def runs(tmp_path_factory):
     def sample(task):
         folder = tmp_path_factory.mktemp(task.name)
         (folder / "data").mkdir()
-        return train(task.sample(folder / "data"), out=folder / "run")
+        return train(task.sample(folder / "data"), out=folder / "run", report=False)
 
     tasks = (SoundClassification, Forecasting, LanguageModelling, TextClassification)
     return {task.name: sample(task) for task in tasks}
@@ -226,7 +226,7 @@ def test_several_series_and_covariates_are_told_apart(tmp_path):
         "model: {name: forecaster, encoder: {name: recurrent, cell: gru, hidden: [8]}}\n"
         "training: {epochs: 25, batch_size: 16, optimizer: {name: adam, learning_rate: 0.02}}\n"
     )
-    run = train(recipe, out=tmp_path / "run")
+    run = train(recipe, out=tmp_path / "run", report=False)
     (explanation,) = explain(run, [], ["integrated-gradients"], target="y")
     heat = explanation.maps[0].heat
     assert explanation.answer.target == "y"

@@ -52,7 +52,7 @@ def _copies(folder, count: int) -> PairLines:
 def copier(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("copies")
     model = {"name": "encoder-decoder", "embedding": 16, "hidden": 24}
-    run = train(Translation(_copies(folder, 320), model=model, training=ADAM), out=folder / "run")  # type: ignore[arg-type]
+    run = train(Translation(_copies(folder, 320), model=model, training=ADAM), out=folder / "run", report=False)  # type: ignore[arg-type]
     assert run.evaluate()["exact"] > 0.9  # else there is nothing to explain
     return run
 
@@ -63,7 +63,7 @@ def translators(tmp_path_factory) -> dict[str, Run]:
     folder = tmp_path_factory.mktemp("kinds")
     data, short = _copies(folder, 32), {**ADAM, "epochs": 1}
     return {
-        kind: train(Translation(data, training=short, **options), out=folder / kind)  # type: ignore[arg-type]
+        kind: train(Translation(data, training=short, **options), out=folder / kind, report=False)  # type: ignore[arg-type]
         for kind, options in KINDS.items()
     }
 
@@ -72,7 +72,7 @@ def translators(tmp_path_factory) -> dict[str, Run]:
 def captioner(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "data").mkdir()
-    run = train(Captioning.sample(folder / "data"), out=folder / "run")
+    run = train(Captioning.sample(folder / "data"), out=folder / "run", report=False)
     with torch.no_grad():  # a caption of several words, cut off at the longest that there may be
         run.task.model.decoder.output.bias[run.task.codec.vocabulary.end] -= 9
     return run
@@ -83,7 +83,7 @@ def recognizer(tmp_path_factory) -> Run:
     """A recognizer that has hardly learned, its blank made so likely that it hears symbols with blanks between."""
     folder = tmp_path_factory.mktemp("sounds")
     (folder / "data").mkdir()
-    run = train(Transcription.sample(folder / "data"), out=folder / "run")
+    run = train(Transcription.sample(folder / "data"), out=folder / "run", report=False)
     rate, samples = zip(*(wavfile.read(file) for file in sorted((folder / "data").glob("*.wav"))))
     wavfile.write(_sound(run), rate[0], numpy.concatenate(samples[:3]))
     (recording,) = run.task.given([_sound(run)])

@@ -48,7 +48,7 @@ def task(path: str, **settings) -> Forecasting:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forecasting")
-    return train(task(write(folder, values())), out=folder / "run", seed=1)
+    return train(task(write(folder, values())), out=folder / "run", seed=1, report=False)
 
 
 # ----------------------------------------------------------------------------------------------------------- measures
@@ -131,7 +131,7 @@ def test_description_and_baselines_are_complete(run):
         assert name in text
     scores = {"network": metrics["mase"], **{key: one["mase"] for key, one in metrics["baselines"].items()}}
     assert metrics["best"] == min(scores, key=scores.__getitem__)
-    page = (run.folder.path / "report.html").read_text()
+    page = run.report().read_text()
     assert "What comes next" in page
     assert "seasonal naive (12)" in page
 
@@ -147,7 +147,7 @@ def test_what_comes_after_training_changes_no_weight(tmp_path):
     runs = []
     for name, series in (("one", y), ("two", other)):
         (tmp_path / name).mkdir()
-        runs.append(train(task(write(tmp_path / name, series)), out=tmp_path / name / "run"))
+        runs.append(train(task(write(tmp_path / name, series)), out=tmp_path / name / "run", report=False))
     one, two = runs
     assert one.folder.weights.read_bytes() == two.folder.weights.read_bytes()
     assert one.task.trained.frame.config() == two.task.trained.frame.config()
@@ -227,7 +227,7 @@ def test_several_series_and_covariates_known_ahead(tmp_path):
     for strategy in ("direct", "encoder-decoder"):
         model = SMALL | {"strategy": strategy}
         settings = {"model": model, "window": 8, "horizon": 3, "calendar": ["week"], "training": Training(epochs=2)}
-        run = train(Forecasting(data=data, **settings), out=tmp_path / strategy)
+        run = train(Forecasting(data=data, **settings), out=tmp_path / strategy, report=False)
         assert run.evaluate()["baselines"]["arx"]["mae"] < 0.1 * run.evaluate()["baselines"]["seasonal-naive"]["mae"]
         outlook = load(tmp_path / strategy).task.forecast(run.session)
         assert outlook.forecasts["arx"].point[:, 1].tolist() == pytest.approx((-3.0 * x[200:]).tolist(), abs=0.3)
@@ -243,10 +243,10 @@ def test_covariates_that_end_with_the_series_give_a_back_test_alone(tmp_path):
     told = io.StringIO()
     settings = {"model": SMALL, "window": 12, "horizon": 3, "season": 12, "training": Training(epochs=1)}
     own = Forecasting(data=CsvSeries(path=str(path), covariates=["open"]), **settings)
-    run = train(own, out=tmp_path / "run", console=Console(stderr=told))
+    run = train(own, out=tmp_path / "run", console=Console(stderr=told), report=False)
     lack = "the forecast needs open for 3 steps ahead, and 0 are known"
     assert f"{lack}: there will be a back-test alone; add rows" in told.getvalue()
-    assert lack in (tmp_path / "run" / "report.html").read_text()
+    assert lack in run.report().read_text()
     assert run.evaluate()["count"] > 0
     with pytest.raises(DataError, match=lack):
         run.task.forecast(run.session)
@@ -254,7 +254,7 @@ def test_covariates_that_end_with_the_series_give_a_back_test_alone(tmp_path):
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     path = write(tmp_path, values())
-    whole = train(task(path, training=Training(epochs=4)), out=tmp_path / "whole", seed=5)
+    whole = train(task(path, training=Training(epochs=4)), out=tmp_path / "whole", seed=5, report=False)
     original = WindowBatches.epoch
 
     def interrupted(self, epoch, start=0):
@@ -311,7 +311,7 @@ def test_too_few_errors_give_no_interval_and_a_warning(tmp_path):
     console = Console(quiet=True)
     console.warn = said.append
     path = write(tmp_path, values(70))
-    run = train(task(path, coverage=0.95), out=tmp_path / "run", console=console)
+    run = train(task(path, coverage=0.95), out=tmp_path / "run", console=console, report=False)
     assert any("too few for intervals of 95%" in line for line in said)
     assert run.evaluate()["width"] is None
     assert run.task.answer(run.task.forecast(run.session))["forecast"][0]["upper"] is None
@@ -377,7 +377,7 @@ def test_a_division_of_the_data_is_used_and_not_overruled():
 @pytest.mark.parametrize("method", ["conformal", "bootstrap", "quantiles", "conformal-quantiles"])
 def test_intervals_hold_what_they_promise_on_a_series_that_stays_the_same(method, tmp_path):
     settings = ("data.months=1200", "window=24", "horizon=3", "training.epochs=8", f"interval={method}", "coverage=0.8")
-    metrics = train("forecast", *settings, out=tmp_path / "run").evaluate()
+    metrics = train("forecast", *settings, out=tmp_path / "run", report=False).evaluate()
     for one in (metrics, *metrics["baselines"].values()):
         assert one["coverage"] == pytest.approx(0.8, abs=0.1 if method == "quantiles" else 0.06)
 
@@ -390,7 +390,7 @@ def test_intervals_hold_what_they_promise_on_a_series_that_stays_the_same(method
 def test_published_series(recipe, settings, data_folder, tmp_path):
     """Network and AR have a MASE below 1, and intervals hold within five points of 90 %: of a whole recipe."""
     path = f"data.path={data_folder / 'time-series'}"
-    metrics = train(recipe, path, *settings, out=tmp_path / "run").evaluate()
+    metrics = train(recipe, path, *settings, out=tmp_path / "run", report=False).evaluate()
     assert metrics["baselines"]["ar"]["mase"] < 1
     assert metrics["baselines"]["ar"]["coverage"] == pytest.approx(0.9, abs=0.05)
     assert settings or metrics["mase"] < 1

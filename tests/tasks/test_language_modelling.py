@@ -41,7 +41,7 @@ def hello(tmp_path_factory) -> Run:
 def words(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("words")
     (folder / "text.txt").write_text("Well, it is so; it was so.\n" * 40)
-    return train(task(folder / "text.txt", tokens={"name": "words"}), out=folder / "run")
+    return train(task(folder / "text.txt", tokens={"name": "words"}), out=folder / "run", report=False)
 
 
 def test_learns_hello_by_heart(hello):
@@ -182,7 +182,9 @@ def test_refuses_what_cannot_be_trained(tmp_path):
 
 def test_rare_words_are_unknown(tmp_path):
     (tmp_path / "text.txt").write_text("a b a b a c a b a b " * 5 + "rare " + "a b " * 20)
-    run = train(task(tmp_path / "text.txt", tokens={"name": "whitespace"}, minimum=2), out=tmp_path / "run")
+    run = train(
+        task(tmp_path / "text.txt", tokens={"name": "whitespace"}, minimum=2), out=tmp_path / "run", report=False
+    )
     assert run.task.unknown("a rare c d") == ["rare", "d"]
     assert next(run.predict("a rare"))["symbols"][1]["symbol"] == "<unk>"
     assert "perplexity" in run.task.describe(run.evaluate())
@@ -213,7 +215,9 @@ def test_a_model_trained_by_samples_is_measured_by_the_whole_softmax(tmp_path, t
     training = Training(epochs=12, batch_size=4, optimizer={"name": "adam", "learning_rate": 0.02})  # type: ignore[arg-type]
     model = {**SMALL, "embedding": 16, "tied": tied, "samples": 4}
     run = train(
-        task(tmp_path / "text.txt", tokens={"name": "whitespace"}, model=model, training=training), out=tmp_path / "run"
+        task(tmp_path / "text.txt", tokens={"name": "whitespace"}, model=model, training=training),
+        out=tmp_path / "run",
+        report=False,
     )
     assert run.evaluate()["perplexity"] < 1.2
     (said,) = say(run, Greedy(), "a b", length=4)

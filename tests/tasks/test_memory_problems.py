@@ -95,7 +95,7 @@ def test_the_objective_counts_the_asked_step_alone():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_metrics_by_hand(name, tmp_path):
-    run = train(problem(name), out=tmp_path / "run")
+    run = train(problem(name), out=tmp_path / "run", report=False)
     metrics = run.evaluate()
     own: Any = run.task
     inputs, targets = [], []
@@ -133,7 +133,7 @@ def test_every_seed_is_measured_on_the_same_sequences():
 
 def test_a_gru_learns_the_order_of_two_symbols(tmp_path):
     training = Training(epochs=8, batch_size=32, optimizer=ADAM)  # type: ignore[arg-type]
-    run = train(problem("temporal-order", samples=640, training=training), out=tmp_path / "run")
+    run = train(problem("temporal-order", samples=640, training=training), out=tmp_path / "run", report=False)
     metrics = run.evaluate()
     assert metrics["accuracy"] > 0.9
     assert metrics["loss"] < 0.5 * metrics["without_memory"] == 0.5 * math.log(4)
@@ -143,7 +143,7 @@ def test_a_gru_learns_the_order_of_two_symbols(tmp_path):
 
 
 def test_refuses_what_cannot_be(tmp_path):
-    run = train(problem("copy"), out=tmp_path / "run")
+    run = train(problem("copy"), out=tmp_path / "run", report=False)
     for given in ("one", "-1", "1.5", b"\xff"):
         with pytest.raises(InputError, match="no whole number") as caught:
             next(run.predict([given]))

@@ -31,7 +31,7 @@ def task(data, epochs: int = 1, **options) -> SoundClassification:
 def hums(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("hums")
     (folder / "data").mkdir()
-    return train(task(SpokenDigits.sample(folder / "data"), epochs=15), out=folder / "run")
+    return train(task(SpokenDigits.sample(folder / "data"), epochs=15), out=folder / "run", report=False)
 
 
 def test_learns_and_counts_by_speaker(hums):

@@ -38,7 +38,7 @@ def run(tmp_path_factory):
         "training: {epochs: 6, batch_size: 8, optimizer: {name: adam, learning_rate: 0.02}}\n",
         encoding="utf-8",
     )
-    return train(recipe, out=folder / "run")
+    return train(recipe, out=folder / "run", report=False)
 
 
 def test_letters_tell_names_that_were_never_seen(run):

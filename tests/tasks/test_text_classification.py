@@ -37,7 +37,7 @@ def run(tmp_path_factory):
         "training: {epochs: 8, batch_size: 16, optimizer: {name: adam, learning_rate: 0.02}}\n",
         encoding="utf-8",
     )
-    return train(recipe, MODEL, out=folder / "run")
+    return train(recipe, MODEL, out=folder / "run", report=False)
 
 
 def test_the_word_that_matters_is_learned(run):

@@ -59,7 +59,7 @@ def hums(tmp_path_factory) -> Run:
         features=SoundFeatures(bands=16),
         training=Training(epochs=12, batch_size=8, optimizer={"name": "adam", "learning_rate": 0.01}),  # type: ignore[arg-type]
     )
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def letters(tmp_path_factory) -> Run:
     (folder / "text.txt").write_text("0123456789" * 60)
     small = {"name": "language-model", "embedding": 6, "encoder": {"name": "recurrent", "hidden": [8]}}
     task = LanguageModelling(data=TextFile(str(folder / "text.txt")), model=small, steps=10)  # type: ignore[arg-type]
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 def small(folder: pathlib.Path, **settings) -> Transcription:
@@ -206,7 +206,7 @@ def test_a_character_that_only_the_test_part_has_is_counted_as_missed(tmp_path):
         write_hums(tmp_path / part, names, count=3)
     reader = WavFolder(str(tmp_path), pattern="(?P<text>.)_.*")
     task = Transcription(data=reader, model=MODEL, features=SoundFeatures(bands=8), training=Training(epochs=1))  # type: ignore[arg-type]
-    metrics = train(task, out=tmp_path / "run").evaluate()
+    metrics = train(task, out=tmp_path / "run", report=False).evaluate()
     assert metrics["character_edits"]["length"] == 3
     assert metrics["character_error_rate"] >= 1
 
@@ -216,7 +216,7 @@ def test_masks_change_what_is_learned_and_nothing_else(tmp_path):
     masks = SpectrogramMasks(times=1, bands=1, longest=8, widest=3)
     weights = []
     for number, given in enumerate((None, masks, masks)):
-        run = train(small(tmp_path / "data", masks=given), out=tmp_path / str(number))
+        run = train(small(tmp_path / "data", masks=given), out=tmp_path / str(number), report=False)
         weights.append(run.folder.weights.read_bytes())
     assert weights[0] != weights[1]
     assert weights[1] == weights[2]

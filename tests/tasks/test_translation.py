@@ -50,7 +50,7 @@ def task(data: PairLines, **options) -> Translation:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("numbers")
-    return train(task(numbers(folder), baselines=True), out=folder / "run")
+    return train(task(numbers(folder), baselines=True), out=folder / "run", report=False)
 
 
 def warnings_of(console: Console) -> str:
@@ -235,7 +235,7 @@ def test_models_that_always_hear_the_truth_refuse_a_schedule(tmp_path):
 )
 def test_every_model_that_translates(model, tmp_path):
     own = task(numbers(tmp_path), model=model, training={"epochs": 1})
-    trained = train(own, out=tmp_path / "run")
+    trained = train(own, out=tmp_path / "run", report=False)
     metrics = trained.evaluate()
     assert 0 < metrics["loss"] < 5
     assert ("free_running_loss" in metrics) == (own.model.name == "encoder-decoder")
@@ -273,7 +273,7 @@ SEARCH = {"name": "unnormalized-beam", "width": 2, "score": "sum"}
 @pytest.fixture(scope="module")
 def searching_run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("searching")
-    return train(task(numbers(folder), beam_search_optimization=BSO, decoder=SEARCH), out=folder / "run")
+    return train(task(numbers(folder), beam_search_optimization=BSO, decoder=SEARCH), out=folder / "run", report=False)
 
 
 def test_a_beam_search_takes_part_in_training(searching_run):
@@ -433,5 +433,5 @@ def test_the_report_shows_examples_and_where_it_looked(run):
 
 @pytest.mark.slow
 def test_dates_are_learned(tmp_path):
-    trained = train("dates", "training.epochs=3", out=tmp_path / "run")
+    trained = train("dates", "training.epochs=3", out=tmp_path / "run", report=False)
     assert trained.evaluate()["exact"] > 0.5

@@ -54,7 +54,7 @@ def trained(tmp_path_factory) -> Run:
         write(folder / part, bars(count, seed=len(part)))
     training = Training(epochs=25, batch_size=4, optimizer=ADAM)  # type: ignore[arg-type]
     task = VideoPrediction(FilmFolder(str(folder)), SMALL, past=3, horizon=2, training=training)  # type: ignore[arg-type]
-    return train(task, out=folder / "run")
+    return train(task, out=folder / "run", report=False)
 
 
 def test_figures_are_those_of_the_paper(trained):
@@ -158,7 +158,7 @@ def test_films_that_cannot_be_forecast(trained, tmp_path):
 
 
 def test_the_report_shows_films(trained):
-    page = (trained.folder.path / "report.html").read_text()
+    page = trained.report().read_text()
     assert page.count("data:image/gif") == 3
     for text in ("What comes, and what was forecast", "last frame, by brightness", "the worst"):
         assert text in page

@@ -24,6 +24,7 @@ def train(
     seed: int | None = None,
     device: str = "auto",
     again: bool = False,
+    report: bool = True,
     console: Console | None = None,
 ) -> Run:
     """Train, and return the finished run.
@@ -35,6 +36,7 @@ def train(
         seed: of every random choice; 0 by default.
         device: ``auto``, ``cpu``, ``cuda`` ...
         again: where ``out`` holds a run of this recipe already, go on with it.
+        report: whether to draw report.html at the end; `Run.report` draws it at any time.
         console: where talk and progress go; silent by default.
 
     Raises:
@@ -50,7 +52,7 @@ def train(
         raise ArgumentError(message, hint="build the task with this value", path=("settings",))
     resolved = recipe_from(recipe) if isinstance(recipe, Task) else resolve(recipe, settings)
     if again and out is not None and pathlib.Path(out).exists():
-        return resume(out, resolved, seed=seed, device=device, console=console)
+        return resume(out, resolved, seed=seed, device=device, report=report, console=console)
     console = console or silent()
     with processes(devices.resolve(device)) as group:
         session = Session(seed or 0, group, console if group.leads else silent())
@@ -62,7 +64,7 @@ def train(
         }
         made = str(_create(out, resolved.label, files).path) if group.leads else ""
         folder = RunFolder(group.share_text(made))
-        return _finish(task, session, folder, group)
+        return _finish(task, session, folder, group, report)
 
 
 def resume(
@@ -72,6 +74,7 @@ def resume(
     *,
     seed: int | None = None,
     device: str = "auto",
+    report: bool = True,
     console: Console | None = None,
 ) -> Run:
     """Go on with the run in ``path`` from its last checkpoint, to the same bits as if it had never stopped.
@@ -79,6 +82,7 @@ def resume(
     Args:
         path: the run folder.
         recipe, settings, seed: need not be given; if they are, they must be those of the run.
+        report: as of `train`.
 
     Raises:
         RunFolderError: not a run folder, or one of another recipe or seed.
@@ -100,17 +104,18 @@ def resume(
             session.console.warn(f"{difference}: the last bits may differ from an unbroken run's")
         task = task_from(own)
         task.prepare(session)
-        return _finish(task, session, folder, group)
+        return _finish(task, session, folder, group, report)
 
 
-def _finish(task: Task, session: Session, folder: RunFolder, group: Processes) -> Run:
-    """Fit, then measure and write the page; the processes beside the main one only help to fit."""
+def _finish(task: Task, session: Session, folder: RunFolder, group: Processes, report: bool) -> Run:
+    """Fit, then measure, and write the page where it is wanted; the processes beside the main one only help to fit."""
     run = Run(folder, task, session)
     task.fit(session, folder)
     if group.leads:
         metrics = run.evaluate()
         session.console.say(task.describe(metrics).split("\n")[0])
-        run.report()
+        if report:
+            run.report()
     return run
 
 

@@ -23,6 +23,7 @@ from ..options import device_option
     flag_value="",
     help="Go on with an unfinished run: RUN, or the folder of --out.",
 )
+@click.option("--no-report", is_flag=True, help="Do not draw report.html; 'gatefield report RUN' does it later.")
 @click.option("--print-recipe", is_flag=True, help="Print the recipe with every default filled in, and stop.")
 @click.pass_obj
 def command(
@@ -33,6 +34,7 @@ def command(
     seed: int | None,
     device: str,
     resume: str | None,
+    no_report: bool,
     print_recipe: bool,
 ) -> None:
     """Train what RECIPE describes: a name from 'gatefield list recipes' or a YAML file; 'digits' by default.
@@ -60,10 +62,19 @@ def command(
         console.result(training.resolve(recipe or "digits", settings).dump().rstrip())
         return
     if resume:
-        run = training.resume(resume, recipe, settings, seed=seed, device=device, console=console)
+        run = training.resume(
+            resume, recipe, settings, seed=seed, device=device, report=not no_report, console=console
+        )
     else:
         run = training.train(
-            recipe or "digits", *settings, out=out, seed=seed, device=device, again=resume == "", console=console
+            recipe or "digits",
+            *settings,
+            out=out,
+            seed=seed,
+            device=device,
+            again=resume == "",
+            report=not no_report,
+            console=console,
         )
     if run.session.processes.leads:
         console.result(str(run.folder.path))
