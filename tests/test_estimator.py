@@ -17,10 +17,11 @@ from gatefield import Classifier
 from gatefield.core.errors import InputError
 
 
+FAST = {"epochs": 5, "batch_size": 8, "optimizer": {"name": "adam", "learning_rate": 0.01}}
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks(
-    [Classifier({"name": "mlp", "hidden": [32]}, training={"epochs": 15, "batch_size": 8}, random_state=0)]
-)
+@parametrize_with_checks([Classifier({"name": "mlp", "hidden": [32]}, training=FAST, random_state=0)])
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 

@@ -31,7 +31,7 @@ class Case:
 
     def build(self, seed: int = 0) -> Any:
         """The module at its own first values, for evaluation."""
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return self.cls(**self.arguments).eval()
 
     def anywhere(self) -> Any:

@@ -28,7 +28,7 @@ def _name(case) -> str:
 @pytest.fixture(params=CASES, ids=_name)
 def case(request):
     """A cell of every kind with all its parameters away from their first values, and its example."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     cls, example = request.param
     cell = cls(**copy.deepcopy(example.arguments)).double()
     for parameter in cell.parameters():

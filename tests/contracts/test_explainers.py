@@ -70,7 +70,7 @@ class Case:
     places: tuple[int, ...]
 
     def model(self, seed: int = 0) -> nn.Module:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         made = {"symbols": Symbols, "sequence": Recurrence}
         model = made[self.name]() if self.name in made else Averaged(body(len(self.places)), 6)
         return model.double()

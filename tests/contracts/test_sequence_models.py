@@ -33,7 +33,7 @@ class Case:
     example: SequenceExample
 
     def build(self, seed: int = 0) -> Any:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return self.cls(**self.example.arguments).eval()
 
     def anywhere(self) -> Any:
@@ -200,7 +200,7 @@ def test_config_and_weights_rebuild_it(case, tmp_path):
         for parameter in module.parameters():
             parameter.add_(0.1)
     save_weights(module, tmp_path / "model.safetensors")
-    torch.manual_seed(1)
+    torch.default_generator.manual_seed(1)
     again = Model.from_config(json.loads(json.dumps(module.config()))).eval()
     assert type(again) is case.cls
     assert again.config() == module.config()

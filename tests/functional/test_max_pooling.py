@@ -39,9 +39,10 @@ def test_as_torch(level: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatc
     threads = itertools.cycle((1, 3, 2, 2, 1))
     monkeypatch.setattr("torch.get_num_threads", lambda: next(threads))
     monkeypatch.setattr("gatefield.functional.max_pooling.MANY", 0)
-    for shape, (kernel, stride, padding), ceil, last in itertools.product(
-        SHAPES, WINDOWS, (False, True), (False, True)
+    for number, (shape, (kernel, stride, padding), ceil) in enumerate(
+        itertools.product(SHAPES, WINDOWS, (False, True))
     ):
+        last = (number // (2 * len(WINDOWS)) + number) % 2 == 0  # every window meets both layouts
         if dtype == torch.bfloat16 and kernel == 3:
             continue  # overlapping
         if dtype == torch.bfloat16 and not isinstance(kernel, int) and kernel[0] > 2:

@@ -36,7 +36,7 @@ class StepperCase:
 
 
 def case(cls: Any, example: Any) -> StepperCase:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     model = cls(**example.arguments).double().eval().requires_grad_(False)
     for parameter in model.parameters():
         parameter.add_(0.3 * torch.randn_like(parameter))  # first values may be special

@@ -27,6 +27,8 @@ def initialize(network: nn.Module, scheme: InitializationName) -> None:
 
 
 def _draw(weight: Tensor, scheme: InitializationName) -> None:
+    if weight.is_meta:  # only its shape is of interest, and torch takes long to draw nothing
+        return
     if scheme == "he":
         nn.init.kaiming_normal_(weight, nonlinearity="relu")
     elif scheme == "xavier":

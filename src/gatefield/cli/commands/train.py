@@ -62,9 +62,7 @@ def command(
         console.result(training.resolve(recipe or "digits", settings).dump().rstrip())
         return
     if resume:
-        run = training.resume(
-            resume, recipe, settings, seed=seed, device=device, report=not no_report, console=console
-        )
+        run = training.resume(resume, recipe, settings, seed=seed, device=device, report=not no_report, console=console)
     else:
         run = training.train(
             recipe or "digits",
