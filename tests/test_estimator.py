@@ -16,7 +16,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from gatefield import Classifier
 from gatefield.core.errors import InputError
 
-
 FAST = {"epochs": 5, "batch_size": 8, "optimizer": {"name": "adam", "learning_rate": 0.01}}
 
 
