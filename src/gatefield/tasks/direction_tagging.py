@@ -26,15 +26,14 @@ from ..functional.autoregression import least_squares, select_order
 from ..functional.spread import spread_over
 from ..models.model import Model
 from ..models.sequence.sequence_predictor import SequencePredictor
-from ..render.direction import direction_figure
 from ..render.page import Page
 from ..training.settings import Training
+from . import direction_page
 from .attacked.directions import Stretches
 from .bucketing import bucketed
 from .explainable import Explainable, ExplainableInput
 from .explained.directions import REMARK, Course, ExplainableDirections
 from .foretelling import build_foreteller
-from .run_page import beside_table, circumstances, facts_of_training, learning
 from .sequence_task import BATCH, SequenceTask, Share
 from .task import Session
 
@@ -42,8 +41,6 @@ HELD_OUT = 0.15
 LARGEST_ORDER = 20
 CLASSES = ("not up", "up")
 TAGGER: Any = types.MappingProxyType({"name": "sequence-predictor", "output": "softmax"})
-#: Steps that the report shows.
-SHOWN = 120
 
 
 class Stretch(NamedTuple):
@@ -319,44 +316,7 @@ class DirectionTagging(SequenceTask[Stretch]):
         return self._stretch(series, changes, rises.long(), len(series) - 1 - len(changes), newest.place)
 
     def compose(self, session: Session, folder: RunFolder, page: Page) -> None:
-        name, items = self.part(None)
-        metrics = self.measure(items, session)
-        low, high = metrics["coin"]
-        page.facts(
-            {
-                f"{name} accuracy": f"{metrics['accuracy']:.2%}",
-                "a coin, in 95 of 100 cases": f"{low:.1%} to {high:.1%}",
-                f"{name} loss": metrics["loss"],
-                **facts_of_training(folder),
-                "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
-            }
-        )
-        verdict = "A coin may do as well by luck." if metrics["accuracy"] <= high else "A coin seldom does as well."
-        page.text(
-            f"Whether the next step is up, asked after each of {metrics['count']:,} steps of the {name} part, which "
-            f"comes after all that was trained on. {verdict}"
-        )
-        learning(page, folder, self.training.monitor)
-        rows = {"this network": metrics, **self.beside}
-        keys = ("accuracy", "loss")
-        beside_table(page, {title: {key: row[key] for key in keys if key in row} for title, row in rows.items()})
-        page.heading("Step by step")
-        chance, rises = self.chances(items, session), torch.cat([item.rises for item in items])
-        series = self.data.read()
-        steps = [step for item in items for step in item.steps][:SHOWN]
-        page.figure(
-            direction_figure(
-                [float(series.values[step, 0]) for step in steps],
-                [series.stamp(step) for step in steps],
-                chance[:SHOWN].tolist(),
-                rises[:SHOWN].bool().tolist(),
-                series.names[0],
-            ),
-            f"The first {len(steps)} steps of the {name} part: the series, and how sure the network was of a rise "
-            "after each; full colour where it was right.",
-            f"a series of {len(steps)} steps above the network's chance of a rise at each",
-        )
-        circumstances(page, folder)
+        direction_page.compose(self, session, folder, page)
 
     @classmethod
     def sample(cls, folder: pathlib.Path) -> Self:
