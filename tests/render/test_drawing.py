@@ -41,3 +41,15 @@ def test_a_figure_that_lays_itself_out_is_drawn_once_and_left_as_it_was(kind, mo
     SAVE[kind](figure)
     assert len(draws) == 3
     assert SAVE[kind](figure) != first
+
+
+@pytest.mark.parametrize("kind", SAVE)
+def test_scripts_that_the_font_of_matplotlib_lacks_are_left_to_the_browser(kind):
+    figure = four_lines()
+    axes = figure.get_axes()[0]
+    axes.set_xticks([1, 2], ["日本語", "￭"])
+    axes.set_title("हिन्दी")
+    made = SAVE[kind](figure)
+    if kind == "svg":
+        assert "日本語" in made
+        assert "हिन्दी" in made

@@ -60,10 +60,11 @@ def _save(figure: Figure, kind: str, dpi: float = 72, **options: Any) -> bytes:
     buffer = io.BytesIO()
     fixed: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "gatefield"}
     fixed |= {"figure.autolayout": False, "figure.constrained_layout.use": False}
-    with matplotlib.rc_context(fixed), warnings.catch_warnings(), _laid_out(figure, kind, dpi):
+    with matplotlib.rc_context(fixed), warnings.catch_warnings():
         # The browser has fonts for the scripts that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=dpi, **options)
+        with _laid_out(figure, kind, dpi):
+            figure.savefig(buffer, format=kind, dpi=dpi, **options)
     return buffer.getvalue()
 
 
