@@ -32,10 +32,10 @@ def test_a_figure_that_lays_itself_out_is_drawn_once_and_left_as_it_was(kind, mo
     figure = four_lines()
     draws = []
     monkeypatch.setattr(figure.patch, "draw", draws.append)
-    layout, dpi = figure.get_layout_engine(), figure.dpi
+    before = figure.get_layout_engine(), figure.dpi, figure.canvas
     first = SAVE[kind](figure)
     assert len(draws) == 1
-    assert (figure.get_layout_engine(), figure.dpi) == (layout, dpi)
+    assert (figure.get_layout_engine(), figure.dpi, figure.canvas) == before
     assert SAVE[kind](figure) == first
     figure.get_axes()[0].set_ylabel("wider")
     SAVE[kind](figure)

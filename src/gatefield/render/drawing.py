@@ -77,19 +77,20 @@ def _laid_out(figure: Figure, kind: str, dpi: float) -> Iterator[None]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    layout, before = figure.get_layout_engine(), figure.dpi
+    layout, dpi_before, canvas = figure.get_layout_engine(), figure.dpi, figure.canvas
     if layout is None:
         yield
         return
-    {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}[kind](figure)  # text is as wide as this canvas draws it
-    figure.dpi = dpi
-    layout.execute(figure)
-    figure.set_layout_engine(None)
     try:
+        {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}[kind](figure)  # text is as wide as this canvas draws it
+        figure.dpi = dpi
+        layout.execute(figure)
+        figure.set_layout_engine(None)
         yield
     finally:
         figure.set_layout_engine(layout)
-        figure.dpi = before
+        figure.dpi = dpi_before
+        figure.set_canvas(canvas)
 
 
 def _inline_svg(document: bytes, alt: str, prefix: str) -> str:
