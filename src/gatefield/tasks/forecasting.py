@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 
@@ -30,6 +30,7 @@ from . import forecast_metrics
 from .attacked.forecasts import Origin, Pasts
 from .back_test import Method, Tested
 from .derived_arguments import require_derived
+from .division import Division, divide
 from .explainable import Explainable
 from .explained.forecasts import ExplainableForecasts, forecast_reading
 from .fitting import fit_network
@@ -41,20 +42,6 @@ from .task import Session, Task, require_trained
 from .trained_forecaster import BATCH, Outlook, TrainedForecaster, tail_of
 
 Share = Annotated[float, Interval("(0, 1)")]
-HELD_OUT = 0.15
-
-
-class Division(NamedTuple):
-    """The steps at which the training, the validation and the test part end."""
-
-    train: int
-    validation: int
-    test: int
-
-    def part(self, name: str) -> tuple[int, int]:
-        """First step and end of a part."""
-        parts = {"train": (0, self.train), "validation": (self.train, self.validation), "test": self[1:]}
-        return parts[name]
 
 
 class Forecasting(Task):
@@ -151,23 +138,7 @@ class Forecasting(Task):
         Raises:
             DataError: the data have parts of their own and shares are asked for, or a part is too short.
         """
-        series, count = self.series, len(self.series)
-        if series.parts is not None:
-            if self.validation is not None or self.test is not None:
-                key = "validation" if self.validation is not None else "test"
-                raise DataError("the data have a division of their own", hint=f"leave '{key}' out")
-            division = Division(*series.parts, count)
-        else:
-            validation, test = self.validation or HELD_OUT, self.test or HELD_OUT
-            ends = round(count * (1 - validation - test)), round(count * (1 - test))
-            division = Division(*ends, count)
-        needed = {"training": self.window + self.horizon, "validation": self.horizon, "test": self.horizon}
-        for (part, least), start, end in zip(needed.items(), (0, *division), division):
-            if end - start < least:
-                message = f"the {part} part has {end - start} of {count} steps, and {least} are needed"
-                hint = f"give a longer series, or set a smaller window or horizon than {self.window} and {self.horizon}"
-                raise DataError(message, hint=hint)
-        return division
+        return divide(self.series, self.validation, self.test, self.window, self.horizon)
 
     def prepare(self, session: Session) -> None:
         series, division = self.series, self.division

@@ -16,7 +16,6 @@ from ..data.corpus import Recording
 from ..data.length_buckets import LengthBuckets
 from ..data.ragged import Ragged
 from ..data.reader import RecordingReader
-from ..data.sequence_set import IGNORED, TranscribedSequences
 from ..data.sound_features import SoundFeatures
 from ..data.spectrogram_masks import MaskedBuckets, SpectrogramMasks
 from ..data.vocabulary import Vocabulary
@@ -37,6 +36,7 @@ from .explainable import Explainable, ExplainableInput
 from .explained.transcripts import explainable_transcripts
 from .given_sounds import given_sounds
 from .label_language_model import LabelLanguageModel
+from .label_sequences import LabelSequences
 from .sequence_task import BATCH, Batches, SequenceTask, Share
 from .task import Session
 
@@ -150,7 +150,7 @@ class Transcription(SequenceTask[Recording]):
         self, items: Sequence[Recording], batch_size: int | Literal["all"], shuffle: bool, session: Session
     ) -> Batches:
         texts = Ragged.from_rows(self.labels.ids(item.text) for item in items)
-        sequences = _LabelSequences(self.features.encode_all(items), texts)
+        sequences = LabelSequences(self.features.encode_all(items), texts)
         group = session.processes
         buckets = LengthBuckets(
             sequences, batch_size, seed=session.seed, shuffle=shuffle, rank=group.rank, world=group.count
@@ -343,16 +343,3 @@ class Transcription(SequenceTask[Recording]):
 
 def _words(texts: Iterable[tuple[str, str]]) -> Edits:
     return total_edits((one.split(), other.split()) for one, other in texts)
-
-
-class _LabelSequences(TranscribedSequences):
-    """As the objective CTC wants them: one target that counts a label, padding `IGNORED`."""
-
-    unit = "label"
-
-    def __init__(self, rows: Ragged, texts: Ragged) -> None:
-        super().__init__(rows, texts)
-        self.counts = texts.lengths.clamp(min=1)  # a recording of nothing must not make an empty batch
-
-    def batch(self, indices: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        return self.rows.padded(indices), self.texts.padded(indices, IGNORED)[0]

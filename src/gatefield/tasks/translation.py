@@ -8,8 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Literal, Self, cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from ..core.arguments import PositiveInt, Probability
 from ..core.configurable import DEFAULTS, Spec, named
@@ -18,7 +17,7 @@ from ..core.run_folder import RunFolder
 from ..data.corpus import TextPair
 from ..data.length_buckets import LengthBuckets
 from ..data.reader import PairReader
-from ..data.sequence_set import IGNORED, PairedSequences
+from ..data.sequence_set import PairedSequences
 from ..data.text_codec import TextCodec
 from ..data.tokens import Tokenizer
 from ..decoding import BeamSearchOptimization, Decoder, UnnormalizedBeam
@@ -51,7 +50,7 @@ from .translating import (
     searching,
     translate,
 )
-from .translation_metrics import baselines, can_score, in_words, translation_metrics
+from .translation_metrics import baselines, can_score, in_words, mean_losses, translation_metrics
 
 
 class Translation(SequenceTask[TextPair]):
@@ -234,28 +233,10 @@ class Translation(SequenceTask[TextPair]):
             self._translated = items, self.model, found
         return self._translated[2]
 
-    @torch.inference_mode()
     def losses(self, items: Sequence[TextPair], session: Session) -> dict[str, float]:
-        """Mean cross-entropy of a target symbol, the right ones heard before it; and the model's own, if it can."""
-        model = self.model
-        ways: dict[str, Callable[..., Tensor]] = {"loss": model}
-        if hasattr(model, "free_run"):
-            ways["free_running_loss"] = cast(Any, model).free_run
-        sums, count = dict.fromkeys(ways, 0.0), 0
+        """Mean cross-entropy of a target symbol in nats, the right ones before it; and the model's own, if it can."""
         alone = Session(session.seed, console=session.console)
-        with session.console.progress("evaluate", len(items), "text") as progress:
-            for batch in self.batches(items, BATCH, False, alone).epoch(0):
-                inputs = [part.to(session.device) for part in batch.inputs]
-                assert isinstance(batch.targets, Tensor)
-                targets = batch.targets.to(session.device).flatten()
-                for name, run in ways.items():
-                    logits = run(*inputs).float().flatten(0, 1)
-                    sums[name] += float(
-                        functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-                    )
-                count += batch.size
-                progress.advance(len(batch.indices))
-        return {name: total / count for name, total in sums.items()}
+        return mean_losses(self.model, self.batches(items, BATCH, False, alone), len(items), session)
 
     def measure(self, items: Sequence[TextPair], session: Session) -> dict[str, Any]:
         if not can_score():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ..core.extras import installed, require
 from ..data.corpus import TextPair
+from ..data.sequence_set import IGNORED
+from .sequence_task import Batches
+from .task import Session
 
 #: Test texts that are compared with all training texts at once.
 CHUNK = 256
@@ -27,6 +34,29 @@ def translation_metrics(translations: Sequence[str], references: Sequence[str]) 
         found["bleu"] = sacrebleu.corpus_bleu(translations, [references], force=True).score
         found["chrf"] = sacrebleu.corpus_chrf(translations, [references]).score
     return found
+
+
+@torch.inference_mode()
+def mean_losses(model: nn.Module, batches: Batches, texts: int, session: Session) -> dict[str, float]:
+    """Mean cross-entropy of a target symbol in nats, the right ones heard before it; and the model's own, if it can.
+
+    ``batches`` hold so many ``texts``; targets are (batch, time), padded by `IGNORED`.
+    """
+    ways: dict[str, Callable[..., Tensor]] = {"loss": model}
+    if hasattr(model, "free_run"):
+        ways["free_running_loss"] = cast(Any, model).free_run
+    sums, count = dict.fromkeys(ways, 0.0), 0
+    with session.console.progress("evaluate", texts, "text") as progress:
+        for batch in batches.epoch(0):
+            inputs = [part.to(session.device) for part in batch.inputs]
+            assert isinstance(batch.targets, Tensor)
+            targets = batch.targets.to(session.device).flatten()
+            for name, run in ways.items():
+                logits = run(*inputs).float().flatten(0, 1)
+                sums[name] += float(functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum"))
+            count += batch.size
+            progress.advance(len(batch.indices))
+    return {name: total / count for name, total in sums.items()}
 
 
 def can_score() -> bool:
